@@ -1,0 +1,1 @@
+"""The server under test: what it is given, how it is started, reloaded and ended; and the reference backend."""

@@ -1,0 +1,154 @@
+"""Backends that are processes of their own: started in a new process group, ended with all that they started."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import BackendError, UsageError
+from ..wait import poll_until
+from .contract import Material
+
+__all__ = ["BackendProcess", "fill_in", "find_program", "running", "split_command"]
+
+_TAIL_LINES = 12
+_GRACE = 5.0
+_PLACEHOLDER = re.compile(r"(?<!\$)\{([a-z_]+)\}")
+_NAMES = ("host", "port", "server_cert", "server_key", "truststore", "crl")
+
+
+def split_command(command: str, option: str) -> list[str]:
+    """The words of *command* as a POSIX shell splits them; no shell runs. Raises UsageError, naming *option*.
+
+    The known placeholders are ``{host} {port} {server_cert} {server_key} {truststore} {crl}``. Other braces are left
+    alone (they may be the command's own), unless they look like one of these misspelt.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"{option} ({command}): expected a command line, saw {error}. Check the quotes.") from error
+    if not words:
+        raise UsageError(f"{option}: expected a command line, saw nothing. Give the command that starts the server.")
+    for name in _PLACEHOLDER.findall(command):
+        close = difflib.get_close_matches(name, _NAMES, n=1, cutoff=0.75)
+        if name not in _NAMES and close:
+            known = " ".join(f"{{{known}}}" for known in _NAMES)
+            raise UsageError(f"{option}: unknown placeholder {{{name}}}: expected one of {known}. Did you mean {{{close[0]}}}?")
+    return words
+
+
+def fill_in(words: Sequence[str], material: Material, extra: dict[str, str] | None = None) -> list[str]:
+    """*words* with the placeholders replaced by the material's values (and *extra*'s)."""
+    values = material.placeholders | (extra or {})
+    return [_PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), word) for word in words]
+
+
+def find_program(name: str) -> str | None:
+    """The path of a program: on PATH, or where Debian keeps servers, which is not on every user's PATH."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")
+
+
+class BackendProcess:
+    """A started server. Its output goes to a log file, of which the end is shown when it dies."""
+
+    def __init__(self, words: Sequence[str], material: Material, *, folder: Path, cwd: Path | None) -> None:
+        self._material, self._log, self._words = material, folder / "output.log", list(words)
+        environment = os.environ | {f"MTLS_{name.upper()}": value for name, value in material.placeholders.items()}
+        program = find_program(words[0]) or words[0]
+        with self._log.open("ab") as log:
+            try:
+                self._process = subprocess.Popen(
+                    [program, *words[1:]],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    cwd=cwd,
+                    start_new_session=True,  # a process group of its own, so that all of it can be ended
+                )
+            except OSError as error:
+                raise BackendError(
+                    f"command ({words[0]}): expected a program that can be run, saw: {error.strerror}. "
+                    "Check the name, or give its full path."
+                ) from error
+        self._start_time = program
+
+    @property
+    def url(self) -> str:
+        """Where it is expected to answer."""
+        return f"https://localhost:{self._material.port}/"
+
+    def trouble(self) -> str | None:
+        """Why it cannot answer any more: its exit and last lines; None while it runs."""
+        code = self._process.poll()
+        if code is None:
+            return None
+        how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+        return f"the command {how}{self.last_lines()}"
+
+    def last_lines(self) -> str:
+        """The end of its output, for a message; empty when it has written nothing."""
+        try:
+            lines = self._log.read_text("utf-8", "replace").splitlines()[-_TAIL_LINES:]
+        except OSError:
+            return ""
+        return "; its last lines: " + " | ".join(line.strip() for line in lines if line.strip()) if lines else ""
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process that was started (not to its group: a master tells its workers)."""
+        if self._process.poll() is not None:
+            raise BackendError(f"reload by {number.name}: {self.trouble()}. It has to run to be reloaded.")
+        self._process.send_signal(number)
+
+    def end(self) -> None:
+        """End the whole process group: TERM, then, after five seconds, KILL."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if not self._signal_group(number) or poll_until(self._group_is_gone, _GRACE):
+                break
+        self._process.wait(timeout=_GRACE)
+
+    def _group_is_gone(self) -> bool:
+        self._process.poll()  # reap the leader, or its group never goes
+        return not self._signal_group(0)
+
+    def _signal_group(self, number: int) -> bool:
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
+
+Reloader = Callable[[BackendProcess, Material], None]
+
+
+class _LiveProcess(BackendProcess):
+    """A process that takes over a changed truststore without a restart."""
+
+    reloader: Reloader
+
+    def reload(self) -> None:
+        """Ask it to read the truststore again."""
+        self.reloader(self, self._material)
+
+
+@contextmanager
+def running(
+    words: Sequence[str], material: Material, *, folder: Path, cwd: Path | None = None, reloader: Reloader | None = None
+) -> Iterator[BackendProcess]:
+    """Start *words*; end the whole process group when the block ends, however it ends."""
+    process = (BackendProcess if reloader is None else _LiveProcess)(words, material, folder=folder, cwd=cwd)
+    if isinstance(process, _LiveProcess) and reloader is not None:
+        process.reloader = reloader
+    try:
+        yield process
+    finally:
+        process.end()

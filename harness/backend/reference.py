@@ -1,0 +1,275 @@
+"""The reference backend: aiohttp behind our own TLS transport, correct in everything, with faults as switches.
+
+It judges by OpenSSL's recorded verify errors with X509_V_FLAG_PARTIAL_CHAIN set (without it OpenSSL knows only the
+first of several self-signed certificates of one name), refuses during the handshake by alert where it can, and judges
+again before every request, so that a certificate that ended or was removed ends on open connections too. It issues no
+sessions. What a fault changes is one field of ``Behaviour``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from aiohttp import web
+from cryptography import x509
+from OpenSSL import SSL, crypto
+
+from ..clock import Clock, system_clock
+from ..errors import BackendError, MtlsError
+from ..pki.credential import Credential, read_certificates
+from ..pki.truststore import Truststore
+from ..tls.observation import TlsVersion
+from ..tls.policy import CORRECT_POLICY, Peer, Policy, VerifyError, refusal_of_request
+from ..tls.transport import ServedPeer, TlsServerProtocol
+from .contract import Material
+
+__all__ = ["Behaviour", "ReferenceBackend", "embedded", "serve_until"]
+
+_VERSIONS = {TlsVersion.TLS12: SSL.TLS1_2_VERSION, TlsVersion.TLS13: SSL.TLS1_3_VERSION}
+_GREETING = "hello from the pytest-mtls reference backend\n"
+
+
+def _always(_: str | None) -> bool:
+    return True
+
+
+def _replace(old: Truststore, new: Truststore) -> Truststore:
+    return new
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """How the reference backend behaves; the defaults are correct, a fault replaces a field."""
+
+    policy: Policy = CORRECT_POLICY
+    ask: Callable[[str | None], bool] = _always
+    """Whether to ask for a certificate, by server name."""
+    alerts: bool = True
+    """Refuse by alert where possible; otherwise by HTTP 403 alone."""
+    partial_chain: bool = True
+    """Every certificate in the truststore ends a path (X509_V_FLAG_PARTIAL_CHAIN)."""
+    tls: tuple[TlsVersion, ...] = (TlsVersion.TLS12, TlsVersion.TLS13)
+    open_when: frozenset[str] = frozenset()
+    """The states of the truststore, ``missing`` or ``empty``, that switch verification off."""
+    reload: Callable[[Truststore, Truststore], Truststore] = _replace
+    """From the old and the new truststore, the one that counts after a reload."""
+    server: Callable[[], Credential] | None = None
+    """Another server certificate than the material's."""
+    clock: Clock = system_clock
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What one reading of the material gave: replaced as a whole by a reload."""
+
+    truststore: Truststore
+    verifies: bool
+    context: SSL.Context
+    store: crypto.X509Store
+
+
+class ReferenceBackend:
+    """The server itself, for an asyncio event loop; ``embedded`` runs it in a thread, the command line in front."""
+
+    def __init__(self, material: Material, behaviour: Behaviour = Behaviour()) -> None:
+        self._material, self._behaviour = material, behaviour
+        self._state = self._read(None)
+        self._server: asyncio.Server | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"https://localhost:{self._material.port}/"
+
+    async def start(self, listener: socket.socket) -> None:
+        """Serve on *listener*."""
+        http = web.Server(self._answer, access_log=None)
+        loop = asyncio.get_running_loop()
+
+        def accept() -> TlsServerProtocol:
+            state, behaviour = self._state, self._behaviour
+            return TlsServerProtocol(
+                state.context,
+                http,
+                policy=behaviour.policy,
+                ask=lambda name: state.verifies and behaviour.ask(name),
+                alerts=behaviour.alerts,
+            )
+
+        self._http = http
+        self._server = await loop.create_server(accept, sock=listener)
+
+    async def stop(self) -> None:
+        """Close the port and all connections."""
+        if self._server is not None:
+            self._server.close()
+            await self._http.shutdown(timeout=0.5)
+
+    def reload(self) -> None:
+        """Read the truststore again; new connections and the next request of open ones are judged by it.
+
+        Raises BackendError when it cannot be read; the last good one then stays in force.
+        """
+        self._state = self._read(self._state)
+
+    def _read(self, before: _State | None) -> _State:
+        truststore = self._read_truststore()
+        verifies = truststore is not None
+        anchors = truststore or Truststore()
+        if before is not None:
+            anchors = self._behaviour.reload(before.truststore, anchors)
+        store = self._new_store(anchors)
+        return _State(anchors, verifies, self._new_context(anchors), store)
+
+    def _read_truststore(self) -> Truststore | None:
+        """The truststore; None when a fault says to go without."""
+        path = self._material.truststore
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            if "missing" in self._behaviour.open_when:
+                return None
+            raise BackendError(f"truststore ({path}): cannot be read: {error.strerror}") from error
+        try:
+            truststore = Truststore.parse(content, f"truststore ({path})")
+        except MtlsError as error:
+            raise BackendError(str(error)) from error
+        if truststore:
+            return truststore
+        if "empty" in self._behaviour.open_when:
+            return None
+        raise BackendError(f"truststore ({path}): expected certificates, saw none")
+
+    def _new_store(self, anchors: Truststore) -> crypto.X509Store:
+        store = crypto.X509Store()
+        self._fill(store, anchors)
+        return store
+
+    def _fill(self, store: crypto.X509Store, anchors: Truststore) -> None:
+        for certificate in anchors:
+            store.add_cert(crypto.X509.from_cryptography(certificate))
+        if self._behaviour.partial_chain:
+            store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+
+    def _new_context(self, anchors: Truststore) -> SSL.Context:
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        context.set_min_proto_version(_VERSIONS[min(self._behaviour.tls)])
+        context.set_max_proto_version(_VERSIONS[max(self._behaviour.tls)])
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION)
+        self._use_server_certificate(context)
+        store = context.get_cert_store()
+        assert store is not None
+        self._fill(store, anchors)
+        for certificate in anchors:
+            context.add_client_ca(certificate)
+        context.set_tlsext_servername_callback(TlsServerProtocol.choose_by_name)
+        return context
+
+    def _use_server_certificate(self, context: SSL.Context) -> None:
+        if self._behaviour.server is None:
+            context.use_certificate_chain_file(str(self._material.server_cert))
+            context.use_privatekey_file(str(self._material.server_key))
+            return
+        server = self._behaviour.server()
+        context.use_certificate(server.leaf)
+        for certificate in server.chain:
+            context.add_extra_chain_cert(certificate)
+        context.use_privatekey(server.key)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        served: ServedPeer = request.get_extra_info("mtls")
+        state = self._state
+        if state.verifies and self._behaviour.ask(served.server_name):
+            refused = refusal_of_request(self._behaviour.policy, self._peer(served, request, state))
+            if refused is not None:
+                answer = web.Response(status=HTTPStatus.FORBIDDEN, text=f"{refused.reason}\n")
+                answer.force_close()
+                return answer
+        return web.Response(text=_GREETING)
+
+    def _peer(self, served: ServedPeer, request: web.BaseRequest, state: _State) -> Peer:
+        now = self._behaviour.clock()
+        return Peer(
+            certificate=served.certificate,
+            chain=served.chain,
+            errors=tuple(served.errors),
+            trusted=state.truststore.certificates,
+            now=now,
+            server_name=served.server_name,
+            headers=request.headers,
+        )
+
+
+def _verify_again(
+    store: crypto.X509Store, certificate: x509.Certificate, chain: tuple[x509.Certificate, ...]
+) -> tuple[VerifyError, ...]:
+    """What OpenSSL says of *certificate* by the truststore of this moment: nothing, or its first error."""
+    context = crypto.X509StoreContext(
+        store,
+        crypto.X509.from_cryptography(certificate),
+        [crypto.X509.from_cryptography(one) for one in chain],
+    )
+    try:
+        context.verify_certificate()
+    except crypto.X509StoreContextError as error:
+        code, depth, _ = error.errors
+        return (VerifyError(depth, code),)
+    return ()
+
+
+def serve_until(backend: ReferenceBackend, listener: socket.socket, stop: Callable[[asyncio.Event], None]) -> None:
+    """Serve on *listener* in a new event loop of this thread until the event is set that *stop* was given."""
+
+    async def main() -> None:
+        done = asyncio.Event()
+        await backend.start(listener)
+        try:
+            stop(done)
+            await done.wait()
+        finally:
+            await backend.stop()
+
+    asyncio.run(main())
+
+
+@contextmanager
+def embedded(material: Material, behaviour: Behaviour = Behaviour()) -> Iterator[ReferenceBackend]:
+    """The reference backend in a thread of this process; ready when the block begins, gone when it ends."""
+    backend = ReferenceBackend(material, behaviour)
+    listener = _listen(material)
+    ready = threading.Event()
+    ending: list[Callable[[], object]] = []
+
+    def note(done: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        ending.append(lambda: loop.call_soon_threadsafe(done.set))
+        ready.set()
+
+    thread = threading.Thread(target=serve_until, args=(backend, listener, note), name="mtls-reference", daemon=True)
+    thread.start()
+    ready.wait(timeout=10)
+    try:
+        yield backend
+    finally:
+        for end in ending:
+            end()
+        thread.join(timeout=10)
+
+
+def _listen(material: Material) -> socket.socket:
+    try:
+        return socket.create_server((material.host, material.port))
+    except OSError as error:
+        raise BackendError(
+            f"port ({material.host}:{material.port}): expected a free one, saw: {error.strerror}. Choose another port."
+        ) from error
+
+
+_ = read_certificates

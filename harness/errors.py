@@ -1,0 +1,39 @@
+"""Everything that can go wrong, in two trees: our or the user's fault, and the backend's.
+
+* MtlsError               ours or the user's; never says anything about the backend's mTLS
+  - UsageError            an option, file or value that cannot be used          (exit code 2)
+  - BackendError          the backend could not be started, reached or judged   (exit code 3)
+* Finding                 the backend does not hold what a scenario requires    (exit code 1)
+* Inconclusive            nothing was proved either way                         (exit code 3)
+* NotApplicable           the scenario has no meaning for this target           (skipped)
+
+Messages read ``<what> (<value>): expected X, saw Y. <what to do>`` and fit one line.
+"""
+
+from __future__ import annotations
+
+__all__ = ["BackendError", "Finding", "Inconclusive", "MtlsError", "NotApplicable", "UsageError"]
+
+
+class MtlsError(Exception):
+    """Ours or the user's fault, never the backend's."""
+
+
+class UsageError(MtlsError):
+    """An option, a file or a value that cannot be used; the message says which, and what to do."""
+
+
+class BackendError(MtlsError):
+    """The backend could not be started, reached, reloaded or judged."""
+
+
+class Finding(AssertionError):
+    """The backend does not hold what a scenario requires."""
+
+
+class Inconclusive(Exception):
+    """Nothing was proved either way; never a pass."""
+
+
+class NotApplicable(Exception):
+    """The scenario has no meaning for this target, or needs what it did not declare."""

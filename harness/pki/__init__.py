@@ -1,0 +1,1 @@
+"""Certificates before any connection: keys, authorities, gateway certificates, defects, truststores."""
