@@ -16,7 +16,7 @@ from ..errors import UsageError
 from ..pki.authority import server_credential
 from ..pki.truststore import Truststore
 from ..tls.observation import TlsVersion
-from ..tls.policy import CONSTRAINTS, NOT_AFTER, NOT_BEFORE, PATH, PRESENTED, SIGNATURES, Check, Peer, Policy
+from ..tls.policy import CONSTRAINTS, CORRECT_POLICY, NOT_AFTER, NOT_BEFORE, PATH, PRESENTED, SIGNATURES, Check, Peer, Policy
 from .reference import Behaviour
 
 __all__ = ["FAULTS", "Fault", "behaviour_with"]
@@ -233,7 +233,7 @@ def _with_path(behaviour: Behaviour, same: Callable[[x509.Certificate, x509.Cert
     return _with(behaviour, PATH, broken)
 
 
-_PATH_CODES = frozenset({2, 18, 19, 20, 21, 22, 27, 28})
+_PATH_CODES = next(check.codes for check in CORRECT_POLICY if check.name == PATH)
 
 
 def _path_is_broken(peer: Peer) -> bool:

@@ -22,7 +22,7 @@ from OpenSSL import SSL, crypto
 
 from ..clock import Clock, system_clock
 from ..errors import BackendError, MtlsError
-from ..pki.credential import Credential, read_certificates
+from ..pki.credential import Credential
 from ..pki.truststore import Truststore
 from ..tls.observation import TlsVersion
 from ..tls.policy import CORRECT_POLICY, Peer, Policy, VerifyError, refusal_of_request
@@ -100,6 +100,7 @@ class ReferenceBackend:
                 policy=behaviour.policy,
                 ask=lambda name: state.verifies and behaviour.ask(name),
                 alerts=behaviour.alerts,
+                judged_by=state,
             )
 
         self._http = http
@@ -195,13 +196,15 @@ class ReferenceBackend:
         return web.Response(text=_GREETING)
 
     def _peer(self, served: ServedPeer, request: web.BaseRequest, state: _State) -> Peer:
-        now = self._behaviour.clock()
+        errors = tuple(served.errors)
+        if served.certificate is not None and served.judged_by is not state:
+            errors = _verify_again(state.store, served.certificate, served.chain)
         return Peer(
             certificate=served.certificate,
             chain=served.chain,
-            errors=tuple(served.errors),
+            errors=errors,
             trusted=state.truststore.certificates,
-            now=now,
+            now=self._behaviour.clock(),
             server_name=served.server_name,
             headers=request.headers,
         )
@@ -270,6 +273,3 @@ def _listen(material: Material) -> socket.socket:
         raise BackendError(
             f"port ({material.host}:{material.port}): expected a free one, saw: {error.strerror}. Choose another port."
         ) from error
-
-
-_ = read_certificates

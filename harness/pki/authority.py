@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import trustme
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ..clock import Clock, system_clock
@@ -71,15 +71,20 @@ class Hierarchy:
         names: tuple[str, ...] = (),
         clock: Clock = system_clock,
         not_after: datetime | None = None,
+        rsa_key: bool = False,
         name: str = "leaf",
     ) -> Credential:
-        """An ordinary leaf (P-256, for client and server) under the issuing authority, with the intermediates to send."""
+        """An ordinary leaf, for client and server, under the issuing authority, with the intermediates to send.
+
+        Its key is P-256, or RSA-2048 when *rsa_key* is set; it is valid from an hour ago for 365 days or until *not_after*.
+        """
         begin = clock() - timedelta(hours=1)  # a server's clock may be behind ours
         leaf = self.issuing.ca.issue_cert(
             *(names or (common_name,)),
             common_name=common_name,
             not_before=begin,
             not_after=not_after or begin + timedelta(days=365),
+            key_type=trustme.KeyType.RSA if rsa_key else trustme.KeyType.ECDSA,
         )
         certificate = x509.load_pem_x509_certificate(leaf.cert_chain_pems[0].bytes())
         return Credential(certificate, _private_key(leaf.private_key_pem.bytes()), self.intermediates, name)
@@ -107,5 +112,5 @@ def _authority(ca: trustme.CA) -> Authority:
 
 def _private_key(pem: bytes) -> PrivateKey:
     key = load_pem_private_key(pem, password=None)
-    assert isinstance(key, ec.EllipticCurvePrivateKey)  # trustme's default
+    assert isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)  # trustme makes no others
     return key

@@ -30,6 +30,8 @@ class ServedPeer:
     certificate: x509.Certificate | None = None
     chain: tuple[x509.Certificate, ...] = ()
     errors: list[VerifyError] = field(default_factory=list)
+    judged_by: object = None
+    """Whatever the server's settings were at the handshake, to notice that they changed since."""
 
 
 class TlsServerProtocol(asyncio.Protocol):
@@ -47,9 +49,10 @@ class TlsServerProtocol(asyncio.Protocol):
         policy: Policy,
         ask: Callable[[str | None], bool],
         alerts: bool = True,
+        judged_by: object = None,
         handshake_seconds: float = 10.0,
     ) -> None:
-        self.peer = ServedPeer()
+        self.peer = ServedPeer(judged_by=judged_by)
         self._policy, self._ask, self._alerts = policy, ask, alerts
         self._make_inner, self._inner = inner, None
         self._handshake_seconds = handshake_seconds

@@ -1,0 +1,342 @@
+"""One backend under test, from its start to its end: its material, its control credential, its TLS versions.
+
+Two certificates of names of their own stand in every truststore that the harness writes, behind those under test: the
+*control*, the positive twin that must be let in before and after every negative, and after a reload a *marker*, a
+fresh one each time. Once the marker is let in on many new connections in a row, every worker has read the new
+truststore, and what is still refused or accepted then is a verdict and no race.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cryptography import x509
+
+from ..errors import BackendError, Inconclusive
+from ..pki.authority import Hierarchy
+from ..pki.credential import Credential
+from ..pki.gateway_certificate import control_credential
+from ..pki.truststore import Truststore
+from ..tls.observation import Observation, Phase, TlsVersion, Trouble
+from ..tls.probe import Endpoint, Request, probe
+from ..verdict import Decision, Verdict, judge_control
+from ..wait import poll_until
+from .contract import Material, Reloadable, Running, lay_out
+from .target import Target
+
+__all__ = ["Approach", "Instance", "Reloaded", "ServerSide", "endpoint_of", "reach", "started", "version_is_refused"]
+
+_PORTS = range(20_000, 32_000)
+"""Below Linux's ephemeral ports, so that no outgoing connection takes one between our choosing and the server's bind."""
+_PORT_ATTEMPTS = 3
+_IN_A_ROW = 30
+"""So many new connections with the marker before a live reload is believed; Granian's second worker lags by seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSide:
+    """The server's own certificate and the hierarchy above it."""
+
+    credential: Credential
+    hierarchy: Hierarchy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approach:
+    """How a connection differs from an ordinary one."""
+
+    request: Request = Request()
+    send_server_name: bool = True
+    ciphers: str | None = None
+    """TLS 1.2 suites, in OpenSSL's notation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What a reload did: whether it was seen to be in effect, and after how many milliseconds."""
+
+    in_effect: bool
+    milliseconds: float
+    by_restart: bool
+
+    def __str__(self) -> str:
+        how = "restart" if self.by_restart else "reload"
+        if self.in_effect:
+            return f"{how} in effect after {self.milliseconds:.0f} ms"
+        return f"{how} not in effect within {self.milliseconds:.0f} ms"
+
+
+class Instance:
+    """A backend that can be probed. ``started`` and ``reach`` give one."""
+
+    def __init__(
+        self, target: Target, endpoint: Endpoint, control: Credential, material: Material | None = None
+    ) -> None:
+        self.target, self.endpoint, self.control, self.material = target, endpoint, control, material
+        self.running: Running | None = None
+        self.start_seconds = 0.0
+        self._context: AbstractContextManager[Running] | None = None
+        self._controls: dict[tuple[object, ...], tuple[Observation, Verdict]] = {}
+        self._versions: tuple[TlsVersion, ...] | None = None
+
+    # --- what scenarios use
+
+    @property
+    def versions(self) -> tuple[TlsVersion, ...]:
+        """The TLS versions that it speaks, of those selected; found out by the control's first connections.
+
+        Raises Inconclusive when it speaks none.
+        """
+        if self._versions is None:
+            self._versions = tuple(version for version in self.target.tls if self._speaks(version))
+        if not self._versions:
+            seen, verdict = self.control_seen(self.target.tls[-1])
+            raise Inconclusive(f"no TLS connection to {self.endpoint.url}: {verdict.text} ({seen.detail or 'no detail'})")
+        return self._versions
+
+    def probe(self, credential: Credential | None, tls: TlsVersion, approach: Approach = Approach()) -> Observation:
+        """One connection under *tls* with *credential*."""
+        endpoint = self.endpoint
+        if not approach.send_server_name:
+            endpoint = replace(endpoint, server_name=None)
+        return probe(
+            endpoint,
+            tls=tls,
+            credential=credential,
+            request=approach.request,
+            ciphers=approach.ciphers,
+            timeouts=self.target.timeouts,
+        )
+
+    def control_seen(
+        self, tls: TlsVersion, request: Request = Request(), *, fresh: bool = False
+    ) -> tuple[Observation, Verdict]:
+        """The control's connection under *tls* with the same *request*, and whether it was let in.
+
+        The last one is kept: what stood after one negative stands before the next. *fresh* makes a new one.
+        """
+        key = (tls, request)
+        if fresh or key not in self._controls:
+            seen = self.probe(self.control, tls, Approach(request=request))
+            self._controls[key] = seen, judge_control(seen, self.target.statuses)
+        return self._controls[key]
+
+    def why(self) -> str:
+        """What the backend says of its own end, for an inconclusive reason; empty while it runs."""
+        trouble = getattr(self.running, "trouble", lambda: None)()
+        return f"; {trouble}" if trouble else ""
+
+    # --- reload and restart
+
+    def replace_truststore(self, certificates: Sequence[x509.Certificate]) -> Reloaded:
+        """Put *certificates*, the control and a fresh marker into the truststore, and carry out the declared reload.
+
+        Returns once the marker is let in everywhere, or ``--reload-within`` is over.
+        """
+        material = self._own_material()
+        marker = control_credential()
+        material.replace_truststore(Truststore.of((*certificates, self.control.leaf, marker.leaf)))
+        began = time.monotonic()
+        live = isinstance(self.running, Reloadable)
+        self._take_over()
+        accepted = poll_until(lambda: self._lets_in(marker, _IN_A_ROW if live else 3), self.target.reload_within)
+        return Reloaded(accepted, (time.monotonic() - began) * 1000, not live)
+
+    def _take_over(self) -> None:
+        self._controls.clear()
+        if isinstance(self.running, Reloadable):
+            self.running.reload()
+        else:
+            self.leave()
+            self.enter()
+
+    def _lets_in(self, credential: Credential, times: int) -> bool:
+        tls = self.versions[-1]
+        for _ in range(times):
+            if not judge_control(self.probe(credential, tls), self.target.statuses).accepted:
+                return False
+        return True
+
+    def _own_material(self) -> Material:
+        if self.material is None:
+            raise BackendError("a backend that runs already has a truststore that is not ours to change")
+        return self.material
+
+    # --- start and end
+
+    def enter(self) -> None:
+        """Start the backend and wait until it answers by TLS; raises BackendError when it ends or stays silent."""
+        assert self.target.factory is not None
+        began = time.monotonic()
+        self._context = self.target.factory(self._own_material())
+        self.running = self._context.__enter__()
+        try:
+            self.endpoint = endpoint_of(self.running.url, self.target.path, self.material)
+            self._await_answer()
+        except BaseException:
+            self.leave()
+            raise
+        self.start_seconds = time.monotonic() - began
+
+    def leave(self) -> None:
+        """End the backend."""
+        context, self._context, self.running = self._context, None, None
+        if context is not None:
+            context.__exit__(None, None, None)
+
+    def _await_answer(self) -> None:
+        """Poll with whole handshakes: an open port left alone stops servers that shake hands in accept()."""
+        last: list[Observation] = []
+
+        def answers() -> bool:
+            if getattr(self.running, "trouble", lambda: None)():
+                return True
+            last[:] = [self.probe(self.control, tls) for tls in self.target.tls[:1]]
+            return any(_is_up(seen) for seen in last)
+
+        up = poll_until(answers, self.target.start_within)
+        trouble = getattr(self.running, "trouble", lambda: None)()
+        if trouble:
+            raise BackendError(f"{self.target.name}: {trouble}. It has to keep running and listen on {self._where()}.")
+        if not up:
+            lines = getattr(self.running, "last_lines", lambda: "")()
+            raise BackendError(
+                f"{self.target.name}: expected a TLS server on {self._where()} within {self.target.start_within:g} s, "
+                f"saw: {_words(last[0])}{lines}. Use {{port}} or MTLS_PORT, or allow more by --start-within."
+            )
+
+    def _where(self) -> str:
+        return f"{self.endpoint.host}:{self.endpoint.port}"
+
+    def _speaks(self, tls: TlsVersion) -> bool:
+        seen, verdict = self.control_seen(tls)
+        return verdict.decision is Decision.ACCEPTED or not version_is_refused(seen)
+
+
+def endpoint_of(url: str, path: str, material: Material | None = None) -> Endpoint:
+    """The endpoint of an https URL; *path* other than / replaces the URL's. Raises BackendError for another scheme.
+
+    A backend of ours that calls itself by address is asked for as localhost, so that it always gets SNI.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname:
+        raise BackendError(f"URL ({url}): expected https://HOST[:PORT]/PATH. mTLS needs https.")
+    try:
+        port = parts.port or 443
+    except ValueError as error:
+        raise BackendError(f"URL ({url}): expected a port from 1 to 65535, saw {error}. Correct the port.") from error
+    host = parts.hostname
+    numeric = _is_address(host)
+    name = ("localhost" if material is not None else None) if numeric else host
+    shown = f"[{host}]" if ":" in host else host
+    own_path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Endpoint(
+        host=material.host if material is not None and host == "localhost" else host,
+        port=port,
+        server_name=name,
+        authority=f"{name if numeric and name else shown}:{port}",
+        path=path if path != "/" else own_path,
+    )
+
+
+@contextmanager
+def started(
+    target: Target,
+    folder: Path,
+    *,
+    server: ServerSide,
+    control: Credential,
+    truststore: Truststore | bytes | None,
+    versions: tuple[TlsVersion, ...] | None = None,
+) -> Iterator[Instance]:
+    """Start a backend with material of its own in *folder*; end it with the block.
+
+    *versions* spares finding out what it speaks. Raises BackendError when it does not come up.
+    """
+    instance = _start(target, folder, server, control, truststore)
+    instance._versions = versions  # noqa: SLF001 - the two are one thing
+    try:
+        yield instance
+    finally:
+        instance.leave()
+
+
+def _start(
+    target: Target, folder: Path, server: ServerSide, control: Credential, truststore: Truststore | bytes | None
+) -> Instance:
+    for attempt in range(1, _PORT_ATTEMPTS + 1):
+        port = _free_port()
+        root = Truststore((server.hierarchy.root,)).pem
+        material = lay_out(folder, port=port, server=server.credential, truststore=truststore, server_ca=root)
+        endpoint = endpoint_of(f"https://localhost:{port}/", target.path, material)
+        instance = Instance(target, endpoint, control, material)
+        try:
+            instance.enter()
+        except BackendError:
+            if attempt == _PORT_ATTEMPTS or _can_bind(port):
+                raise
+        else:
+            return instance
+    raise AssertionError("unreachable")
+
+
+def reach(target: Target) -> Instance:
+    """The backend that runs already at ``target.endpoint``."""
+    assert target.endpoint is not None and target.credential is not None
+    return Instance(target, target.endpoint, target.credential)
+
+
+def _is_up(seen: Observation) -> bool:
+    """Whether a server is there that speaks TLS and is not still waking up; what it thinks of us does not matter."""
+    if seen.answer is not None:
+        return seen.answer.status < 500
+    return seen.alert is not None or (seen.closing is not None and seen.phase >= Phase.CERTIFICATE_SENT)
+
+
+def version_is_refused(seen: Observation) -> bool:
+    """Whether the peer does not speak this version, as opposed to refusing our certificate or being ill."""
+    if seen.phase >= Phase.SERVER_HELLO:
+        return False
+    if seen.alert is not None:
+        return True  # protocol_version(70) mostly, handshake_failure(40) from mbedTLS
+    return seen.trouble in (Trouble.LOCAL_TLS, Trouble.NOT_TLS) or seen.closing is not None
+
+
+def _words(seen: Observation) -> str:
+    if seen.answer is not None:
+        return f"HTTP {seen.answer.status}"
+    return seen.detail or (f"connection closed ({seen.closing})" if seen.closing else "nothing")
+
+
+def _is_address(host: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def _free_port() -> int:
+    for port in random.sample(_PORTS, 50):
+        if _can_bind(port):
+            return port
+    raise BackendError("no free port between 20000 and 32000 on 127.0.0.1 in 50 tries. End what occupies them.")
+
+
+def _can_bind(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as candidate:
+        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            candidate.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

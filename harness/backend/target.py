@@ -1,0 +1,43 @@
+"""What is to be judged, and how: the settings of a run as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..pki.credential import Credential
+from ..tls.observation import TlsVersion
+from ..tls.probe import Endpoint, Timeouts
+from ..verdict import Statuses
+from .contract import Capability, Factory
+from .reload import RESTART, ReloadWay
+
+__all__ = ["Target"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One backend to judge. Either ``factory`` (the harness starts it) or ``endpoint`` and ``credential`` are given."""
+
+    kind: str
+    """embedded, command, server, url or factory."""
+    name: str
+    factory: Factory | None = None
+    endpoint: Endpoint | None = None
+    credential: Credential | None = None
+    """What a running backend lets in; a started one gets material of the harness's own."""
+    capabilities: frozenset[Capability] = frozenset()
+    reload: ReloadWay = RESTART
+    reload_within: float = 5.0
+    start_within: float = 30.0
+    """Seconds from the start of a backend to its first TLS answer."""
+    path: str = "/"
+    statuses: Statuses = field(default_factory=Statuses)
+    tls: tuple[TlsVersion, ...] = tuple(TlsVersion)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    arguments: tuple[str, ...] = ()
+    """The command line's words that name this target, for ``reproduce``."""
+
+    @property
+    def all_capabilities(self) -> frozenset[Capability]:
+        """Those declared, and what they imply."""
+        return frozenset(one for declared in self.capabilities for one in declared.implied)

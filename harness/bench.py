@@ -1,0 +1,153 @@
+"""The bench: what the scenarios of one run share. Backends start on first use and end with the bench."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from cryptography import x509
+
+from .backend.instance import Instance, ServerSide, reach, started
+from .backend.target import Target
+from .clock import Clock, system_clock
+from .errors import BackendError, UsageError
+from .pki.authority import new_hierarchy, server_credential
+from .pki.credential import Credential
+from .pki.defects import Sample
+from .pki.gateway_certificate import control_credential, gateway_credential
+from .pki.keys import PrivateKey, new_rsa_key
+from .pki.truststore import Truststore
+from .scenario import Profile
+from .tls.observation import TlsVersion
+
+__all__ = ["Bench", "Shared"]
+
+
+class Shared:
+    """The backend that all scenarios of a profile share, and the credential that it must let in."""
+
+    def __init__(self, instance: Instance, sample: Sample) -> None:
+        self.instance, self.sample = instance, sample
+
+
+class Bench:
+    """One run's backends and material. Use as a context manager: leaving it ends and removes everything."""
+
+    def __init__(self, target: Target, *, keep: Path | None = None, clock: Clock = system_clock) -> None:
+        self.target, self.clock, self.keep = target, clock, keep
+        self._stack = ExitStack()
+        self._shared: dict[Profile, Shared | BackendError] = {}
+        self._names: set[str] = set()
+        self._keys: dict[int, PrivateKey] = {}
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all backends and remove all material (but for what ``keep`` asked to leave)."""
+        self._stack.close()
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where material lies: a temporary folder of mode 0700, or the one to keep."""
+        if self.keep is not None:
+            try:
+                self.keep.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise UsageError(f"--keep ({self.keep}): expected a folder that can be made, saw: {error.strerror}.") from error
+            return self.keep.resolve()
+        folder = Path(tempfile.mkdtemp(prefix="pytest-mtls-"))
+        self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+    @cached_property
+    def server(self) -> ServerSide:
+        """The server certificate of all backends that are started: leaf, one intermediate, private root."""
+        hierarchy = new_hierarchy(2)
+        return ServerSide(server_credential(hierarchy=hierarchy), hierarchy)
+
+    def shared(self, profile: Profile) -> Shared:
+        """The shared backend of *profile*, started on first use.
+
+        Raises BackendError when it does not start; the same one each time, so that it is explained once.
+        """
+        if profile not in self._shared:
+            try:
+                self._shared[profile] = self._open_shared(profile)
+            except BackendError as error:
+                self._shared[profile] = error
+        shared = self._shared[profile]
+        if isinstance(shared, BackendError):
+            raise shared
+        return shared
+
+    @property
+    def opened(self) -> list[Shared]:
+        """The shared backends that were started or reached."""
+        return [one for one in self._shared.values() if isinstance(one, Shared)]
+
+    @contextmanager
+    def start(
+        self,
+        label: str,
+        truststore: Truststore | bytes | None,
+        control: Credential,
+        versions: tuple[TlsVersion, ...] | None = None,
+        start_within: float | None = None,
+    ) -> Iterator[Instance]:
+        """A backend of its own for one scenario; its material lies in a folder called after *label*."""
+        folder = self.folder / self._unique(label)
+        target = replace(self.target, start_within=start_within or self.target.start_within)
+        with started(
+            target, folder, server=self.server, control=control, truststore=truststore, versions=versions
+        ) as instance:
+            try:
+                yield instance
+            finally:
+                instance.leave()
+                if self.keep is None:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def _open_shared(self, profile: Profile) -> Shared:
+        if self.target.factory is None:
+            instance = reach(self.target)
+            return Shared(instance, Sample(instance.control, None, self.clock))
+        sample, anchor = self._good(profile)
+        instance = self._stack.enter_context(self.start(f"shared-{profile}", Truststore((anchor,)), sample.good))
+        return Shared(instance, sample)
+
+    def _good(self, profile: Profile) -> tuple[Sample, x509.Certificate]:
+        """The good credential of *profile*, and what the truststore holds for it."""
+        if profile is Profile.PRIVATE_CA:
+            hierarchy = new_hierarchy(1)
+            good = hierarchy.issue(clock=self.clock, name="good leaf", rsa_key=True)
+            return Sample(good, hierarchy, self.clock), hierarchy.root
+        good = gateway_credential(clock=self.clock)
+        return Sample(good, None, self.clock), good.leaf
+
+    def new_control(self) -> Credential:
+        """A fresh control credential."""
+        return control_credential(clock=self.clock)
+
+    def spare_key(self, number: int) -> PrivateKey:
+        """The run's spare RSA key of that number, made on first use: scenarios with backends of their own can share it."""
+        if number not in self._keys:
+            self._keys[number] = new_rsa_key()
+        return self._keys[number]
+
+    def _unique(self, label: str) -> str:
+        stem = label.replace("/", ".")
+        name, number = stem, 1
+        while name in self._names:
+            number += 1
+            name = f"{stem}.{number}"
+        self._names.add(name)
+        return name

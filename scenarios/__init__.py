@@ -1,0 +1,1 @@
+"""The catalogue: one module an area, one function a scenario. Run it by ``pytest --pyargs pytest_mtls.scenarios``."""

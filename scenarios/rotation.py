@@ -1,0 +1,90 @@
+"""AWS's documented rotation, step by step. Old and new are two gateway certificates: the same DN, another key."""
+
+from __future__ import annotations
+
+from ..harness.pki.credential import Credential
+from ..harness.scenario import GATEWAY, MUST, scenario
+from ..harness.trial import Subject, Trial
+
+_AWS = "API Gateway: rotate an expiring client certificate"
+
+_TRAP = """The rotation trap: OpenSSL looks for the issuer of a self-signed certificate by its name and takes the first one of that
+name in the truststore; all gateway certificates have the same name, so the others are refused. Ways out: set
+X509_V_FLAG_PARTIAL_CHAIN (Python: ctx.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN; Node: allowPartialTrustChain in a context
+given by SNICallback); compare fingerprints (nginx: 'ssl_verify_client optional_no_ca' and a map of $ssl_client_fingerprint);
+replace the old certificate by the new one in the same moment as the stage is switched; or use a certificate of a private CA."""
+
+
+@scenario(
+    level=MUST,
+    profiles=(GATEWAY,),
+    needs=("start",),
+    references=(f"{_AWS}, step 1",),
+    remedy="""Trust the certificates in the truststore, not their name: a generated certificate counts only once it has been added
+    to the backend's truststore.""",
+)
+def new_not_yet_added(mtls_trial: Trial) -> None:
+    """A gateway certificate that was generated but not yet added to the truststore MUST be refused.
+
+    Step 1, generate: truststore [old]; present new, then old.
+    """
+    old, new = _old_and_new(mtls_trial)
+    with mtls_trial.start(old.leaf) as backend:
+        backend.rejects(new)
+        backend.accepts(old)
+
+
+@scenario(level=MUST, profiles=(GATEWAY,), needs=("reload",), references=(f"{_AWS}, step 2",), remedy=_TRAP)
+def both_old_first(mtls_trial: Trial) -> None:
+    """With the new gateway certificate added behind the old one, both MUST be accepted.
+
+    Step 2, add: reload with [old, new]; present each.
+    """
+    old, new = _old_and_new(mtls_trial)
+    with mtls_trial.start(old.leaf) as backend:
+        backend.reload(old.leaf, new.leaf)
+        _both_accepted(mtls_trial, backend, old, new)
+
+
+@scenario(level=MUST, profiles=(GATEWAY,), needs=("reload",), references=(f"{_AWS}, step 2",), remedy=_TRAP)
+def both_new_first(mtls_trial: Trial) -> None:
+    """With the new gateway certificate added before the old one, both MUST be accepted.
+
+    Step 2, prepended: reload with [new, old]; present each. Here the live certificate is the one that a trap refuses.
+    """
+    old, new = _old_and_new(mtls_trial)
+    with mtls_trial.start(old.leaf) as backend:
+        backend.reload(new.leaf, old.leaf)
+        _both_accepted(mtls_trial, backend, new, old)
+
+
+@scenario(
+    level=MUST,
+    profiles=(GATEWAY,),
+    needs=("reload",),
+    references=(f"{_AWS}, step 4",),
+    remedy="""Make the reload replace the truststore instead of adding to it (Python's load_verify_locations only adds: make a new
+    SSLContext, or restart), and check that it reaches every worker.""",
+)
+def old_removed(mtls_trial: Trial) -> None:
+    """Once the old gateway certificate is removed from the truststore it MUST be refused on new connections.
+
+    Step 4, remove: from [old] by reload to [new]; 30 new connections with the old one, and the new one.
+    """
+    old, new = _old_and_new(mtls_trial)
+    with mtls_trial.start(old.leaf) as backend:
+        backend.accepts(old, "old certificate, before its removal")
+        backend.reload(new.leaf)
+        backend.rejects(old, times=30)
+        backend.accepts(new)
+
+
+def _old_and_new(trial: Trial) -> tuple[Credential, Credential]:
+    return trial.new_gateway("old certificate"), trial.new_gateway("new certificate")
+
+
+def _both_accepted(trial: Trial, backend: Subject, first: Credential, second: Credential) -> None:
+    first_enters = backend.accepts(first, f"{first.name}, first in the truststore")
+    second_enters = backend.accepts(second, f"{second.name}, second in the truststore")
+    if first_enters and not second_enters:
+        trial.note("the rotation trap: of two certificates with one name only the first in the truststore is known")
