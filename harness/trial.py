@@ -375,11 +375,20 @@ class Subject:
 
 
 def _reasons(cases: Sequence[Case]) -> str:
-    """The cases' reasons in one line: same reasons once, with what they are about when there are several."""
-    by_reason: dict[str, list[str]] = {}
-    for case in cases:
-        by_reason.setdefault(case.reason, [])
-        if case.what not in by_reason[case.reason]:
-            by_reason[case.reason].append(case.what)
-    return "; ".join(f"{', '.join(what)}: {reason}" for reason, what in by_reason.items())
+    """The cases in one line: each reason once, with what it is about where several things were examined.
 
+    A reason that holds for one TLS version only says so.
+    """
+    versions = {case.tls for case in cases}
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(case.reason, []).append(case)
+    several = len({case.what for case in cases}) > 1
+    parts = []
+    for reason, group in groups.items():
+        whats = list(dict.fromkeys(case.what for case in group))
+        about = f"{', '.join(whats)}: " if len(whats) <= 2 else f"{len(whats)} cases: "
+        of = {case.tls for case in group}
+        only = f" (TLS {', '.join(sorted(str(tls) for tls in of))})" if of != versions and None not in of else ""
+        parts.append(f"{about if several or group[0].outcome is not Result.PASSED else ''}{reason}{only}")
+    return "; ".join(parts)

@@ -18,18 +18,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .tls.observation import Closing, Observation, Phase, Trouble
+from .tls.observation import Observation, Phase, Trouble
 
 __all__ = ["DEFAULT_STATUSES", "REJECT_STATUSES", "Decision", "Evidence", "Statuses", "Verdict", "judge", "judge_control"]
 
 REJECT_STATUSES = frozenset({400, 401, 403, 495, 496})
 """What servers answer to a bad client certificate; 495 and 496 are nginx's own."""
-
-_CLOSING_WORDS = {
-    Closing.CLOSE_NOTIFY: "closed in order",
-    Closing.FIN: "closed without close_notify",
-    Closing.RESET: "reset",
-}
 
 
 class Decision(StrEnum):
@@ -149,12 +143,12 @@ def _refused(seen: Observation, statuses: Statuses, *, control_status: int | Non
 
 
 def _closed(seen: Observation) -> Verdict:
-    words = _CLOSING_WORDS[seen.closing] if seen.closing else "closed"
+    # FIN, close_notify and reset differ from try to try on one server (measured): they are one observation.
     if not seen.certificate_requested and not seen.resumed:
-        return _inconclusive(f"the connection was {words}, but no certificate had been asked for")
+        return _inconclusive("the connection was closed, but no certificate had been asked for")
     if seen.phase < Phase.CERTIFICATE_SENT:
-        return _inconclusive(f"the connection was {words} before our certificate was sent")
-    return Verdict(Decision.REJECTED, f"rejected: {words} without alert or answer (weaker evidence)", Evidence.CLOSED)
+        return _inconclusive("the connection was closed before our certificate was sent")
+    return Verdict(Decision.REJECTED, "rejected: closed without alert or answer (weaker evidence)", Evidence.CLOSED)
 
 
 def _trouble_words(seen: Observation) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -110,12 +111,12 @@ def serial_and_name_only(behaviour: Behaviour) -> Behaviour:
     return _with_path(behaviour, lambda peer, one: (peer.subject, peer.serial_number) == (one.subject, one.serial_number))
 
 
-@_fault("CVE-2023-2422 class")
+@_fault("CVE-2023-2422 and its like")
 def any_in_chain(behaviour: Behaviour) -> Behaviour:
-    """Accepts if any certificate in the chain is in the truststore."""
+    """Accepts if any certificate in the chain is in the truststore, or issued by one that is."""
 
     def broken(peer: Peer) -> bool:
-        return _path_is_broken(peer) and not set(peer.chain) & set(peer.trusted)
+        return _path_is_broken(peer) and not any(_is_known(one, peer.trusted) for one in peer.chain)
 
     return _with(behaviour, PATH, broken)
 
@@ -238,6 +239,16 @@ _PATH_CODES = next(check.codes for check in CORRECT_POLICY if check.name == PATH
 
 def _path_is_broken(peer: Peer) -> bool:
     return any(error.code in _PATH_CODES for error in peer.errors)
+
+
+def _is_known(certificate: x509.Certificate, trusted: Iterable[x509.Certificate]) -> bool:
+    for anchor in trusted:
+        try:
+            certificate.verify_directly_issued_by(anchor)
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        return True
+    return False
 
 
 def _key_of(certificate: x509.Certificate) -> bytes:
