@@ -22,6 +22,7 @@ from .pki.defects import Sample
 from .pki.gateway_certificate import control_credential, gateway_credential
 from .pki.keys import PrivateKey, new_rsa_key
 from .pki.truststore import Truststore
+from .sanity import check_sanity
 from .scenario import Profile
 from .tls.observation import TlsVersion
 
@@ -38,8 +39,10 @@ class Shared:
 class Bench:
     """One run's backends and material. Use as a context manager: leaving it ends and removes everything."""
 
-    def __init__(self, target: Target, *, keep: Path | None = None, clock: Clock = system_clock) -> None:
-        self.target, self.clock, self.keep = target, clock, keep
+    def __init__(
+        self, target: Target, *, keep: Path | None = None, clock: Clock = system_clock, gateway: Credential | None = None
+    ) -> None:
+        self.target, self.clock, self.keep, self._gateway = target, clock, keep, gateway
         self._stack = ExitStack()
         self._shared: dict[Profile, Shared | BackendError] = {}
         self._names: set[str] = set()
@@ -116,12 +119,29 @@ class Bench:
                 if self.keep is None:
                     shutil.rmtree(folder, ignore_errors=True)
 
+    def check_again(self) -> None:
+        """The closing sanity check: every shared backend still lets its good credential in.
+
+        Raises BackendError for the first that does not; then nothing that was observed in between can be trusted.
+        """
+        for shared in self.opened:
+            instance = shared.instance
+            if not any(instance.control_seen(tls, fresh=True)[1].accepted for tls in instance.versions):
+                _, verdict = instance.control_seen(instance.versions[-1])
+                raise BackendError(
+                    f"{self.target.name}: the good credential was let in at the beginning and is not any more: "
+                    f"{verdict.text}{instance.why()}. Run again, and look at the backend's log."
+                )
+
     def _open_shared(self, profile: Profile) -> Shared:
         if self.target.factory is None:
             instance = reach(self.target)
+            check_sanity(instance)
             return Shared(instance, Sample(instance.control, None, self.clock))
         sample, anchor = self._good(profile)
-        instance = self._stack.enter_context(self.start(f"shared-{profile}", Truststore((anchor,)), sample.good))
+        start = self.start(f"shared-{profile}", Truststore((anchor,)), sample.good)
+        instance = self._stack.enter_context(start)
+        check_sanity(instance)
         return Shared(instance, sample)
 
     def _good(self, profile: Profile) -> tuple[Sample, x509.Certificate]:
@@ -130,7 +150,7 @@ class Bench:
             hierarchy = new_hierarchy(1)
             good = hierarchy.issue(clock=self.clock, name="good leaf", rsa_key=True)
             return Sample(good, hierarchy, self.clock), hierarchy.root
-        good = gateway_credential(clock=self.clock)
+        good = self._gateway or gateway_credential(clock=self.clock)
         return Sample(good, None, self.clock), good.leaf
 
     def new_control(self) -> Credential:

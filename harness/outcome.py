@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -54,8 +55,9 @@ class Outcome:
     """What was found out of the target by then: capabilities and TLS versions."""
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON types, with everything; the report leaves ``target`` and ``missing`` out."""
-        return asdict(self)
+        """As plain JSON types (no enums, no tuples: xdist sends nothing else), with everything."""
+        data: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Outcome:

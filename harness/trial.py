@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from cryptography import x509
 
@@ -34,26 +35,8 @@ __all__ = ["Generation", "Subject", "Trial", "run"]
 
 
 def run(scenario: Scenario, profile: Profile, bench: Bench, *, strict: bool = False) -> Outcome:
-    """Carry out *scenario* and return what came of it; never raises but for KeyboardInterrupt and SystemExit."""
-    trial = Trial(scenario, profile, bench)
-    began = time.monotonic()
-    missing = tuple(need for need in scenario.needs if need not in bench.target.all_capabilities)
-    if missing:
-        return trial.outcome(Result.SKIPPED, f"needs {', '.join(missing)}", missing=missing)
-    try:
-        scenario.function(trial)
-    except NotApplicable as error:
-        result, reason = Result.SKIPPED, str(error)
-    except (Inconclusive, BackendError) as error:
-        result, reason = trial.conclude(str(error))
-    except MtlsError as error:
-        result, reason = trial.conclude(f"harness: {error}")
-    except Exception as error:  # a fault of ours must neither pass nor fail the backend
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        result, reason = trial.conclude(f"internal error: {type(error).__name__}: {error} ({place.name}:{place.lineno})")
-    else:
-        result, reason = trial.conclude(None)
-    return trial.outcome(result, reason, seconds=time.monotonic() - began, strict=strict)
+    """Carry out *scenario* in *profile* and return what came of it; see ``Trial.run``."""
+    return Trial(scenario, profile, bench, strict=strict).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +50,32 @@ class Generation:
 class Trial:
     """What a scenario works with (the fixture ``mtls_trial``)."""
 
-    def __init__(self, scenario: Scenario, profile: Profile, bench: Bench) -> None:
-        self.scenario, self.profile, self.bench = scenario, profile, bench
+    def __init__(self, scenario: Scenario, profile: Profile, bench: Bench, *, strict: bool = False) -> None:
+        self.scenario, self.profile, self.bench, self._strict = scenario, profile, bench, strict
         self._cases: list[Case] = []
         self._notes: list[str] = []
         self._reproduce = Reproducer(scenario.id, profile, bench)
         self._gateways = 0
+
+    def run(self) -> Outcome:
+        """Carry the scenario out; with *strict* a SHOULD can fail. Raises nothing but KeyboardInterrupt and the like."""
+        began = time.monotonic()
+        missing = tuple(need for need in self.scenario.needs if need not in self.bench.target.all_capabilities)
+        if missing:
+            return self._outcome(Result.SKIPPED, f"needs {', '.join(missing)}", 0.0, missing)
+        try:
+            self.scenario.function(self)
+        except NotApplicable as error:
+            result, reason = Result.SKIPPED, str(error)
+        except (Inconclusive, MtlsError) as error:
+            result, reason = self._conclude(str(error))
+        except Exception as error:  # a fault of ours must neither pass nor fail the backend
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            result, reason = self._conclude(f"internal error: {type(error).__name__}: {error} ({where}). Please report it.")
+        else:
+            result, reason = self._conclude(None)
+        return self._outcome(result, reason, time.monotonic() - began)
 
     # --- material
 
@@ -161,31 +164,23 @@ class Trial:
 
     # --- the result
 
-    def conclude(self, trouble: str | None) -> tuple[Result, str]:
+    def _conclude(self, trouble: str | None) -> tuple[Result, str]:
         """The result and its reason, from the cases so far and what ended the scenario early, if anything did."""
         failed = [case for case in self._cases if case.outcome is Result.FAILED]
+        unclear = [case for case in self._cases if case.outcome is Result.INCONCLUSIVE]
         if failed:
             return Result.FAILED, _reasons(failed)
         if trouble is not None:
             return Result.INCONCLUSIVE, trouble
-        unclear = [case for case in self._cases if case.outcome is Result.INCONCLUSIVE]
         if unclear:
             return Result.INCONCLUSIVE, _reasons(unclear)
         if not self._cases:
             return Result.INCONCLUSIVE, "the scenario examined nothing"
         return Result.PASSED, _reasons(self._cases)
 
-    def outcome(
-        self,
-        result: Result,
-        reason: str,
-        *,
-        missing: Sequence[str] = (),
-        seconds: float = 0.0,
-        strict: bool = False,
-    ) -> Outcome:
+    def _outcome(self, result: Result, reason: str, seconds: float, missing: tuple[str, ...] = ()) -> Outcome:
         """The outcome to report: a SHOULD that failed is a warning, and an INFO never fails."""
-        if result is Result.FAILED and self.scenario.level is Level.SHOULD and not strict:
+        if result is Result.FAILED and self.scenario.level is Level.SHOULD and not self._strict:
             result = Result.WARNED
         if result is Result.FAILED and self.scenario.level is Level.INFO:
             result = Result.PASSED
@@ -200,7 +195,7 @@ class Trial:
             remedy=self.scenario.remedy,
             reproduce=self._reproduce.command,
             cases=tuple(self._cases),
-            missing=tuple(missing),
+            missing=missing,
             seconds=round(seconds, 3),
             notes=tuple(self._notes),
             target=self._target_facts(),

@@ -8,7 +8,6 @@ truststore, and what is still refused or accepted then is a verdict and no race.
 
 from __future__ import annotations
 
-import random
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -29,12 +28,11 @@ from ..tls.probe import Endpoint, Request, probe
 from ..verdict import Decision, Verdict, judge_control
 from ..wait import poll_until
 from .contract import Material, Reloadable, Running, lay_out
+from .ports import can_bind, free_port
 from .target import Target
 
 __all__ = ["Approach", "Instance", "Reloaded", "ServerSide", "endpoint_of", "reach", "started", "version_is_refused"]
 
-_PORTS = range(20_000, 32_000)
-"""Below Linux's ephemeral ports, so that no outgoing connection takes one between our choosing and the server's bind."""
 _PORT_ATTEMPTS = 3
 _IN_A_ROW = 30
 """So many new connections with the marker before a live reload is believed; Granian's second worker lags by seconds."""
@@ -87,6 +85,11 @@ class Instance:
         self._versions: tuple[TlsVersion, ...] | None = None
 
     # --- what scenarios use
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return self.endpoint.url
 
     @property
     def versions(self) -> tuple[TlsVersion, ...]:
@@ -272,7 +275,7 @@ def _start(
     target: Target, folder: Path, server: ServerSide, control: Credential, truststore: Truststore | bytes | None
 ) -> Instance:
     for attempt in range(1, _PORT_ATTEMPTS + 1):
-        port = _free_port()
+        port = free_port()
         root = Truststore((server.hierarchy.root,)).pem
         material = lay_out(folder, port=port, server=server.credential, truststore=truststore, server_ca=root)
         endpoint = endpoint_of(f"https://localhost:{port}/", target.path, material)
@@ -280,7 +283,7 @@ def _start(
         try:
             instance.enter()
         except BackendError:
-            if attempt == _PORT_ATTEMPTS or _can_bind(port):
+            if attempt == _PORT_ATTEMPTS or can_bind(port):
                 raise
         else:
             return instance
@@ -323,20 +326,3 @@ def _is_address(host: str) -> bool:
             continue
         return True
     return False
-
-
-def _free_port() -> int:
-    for port in random.sample(_PORTS, 50):
-        if _can_bind(port):
-            return port
-    raise BackendError("no free port between 20000 and 32000 on 127.0.0.1 in 50 tries. End what occupies them.")
-
-
-def _can_bind(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as candidate:
-        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            candidate.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

@@ -29,7 +29,7 @@ from ..tls.policy import CORRECT_POLICY, Peer, Policy, VerifyError, refusal_of_r
 from ..tls.transport import ServedPeer, TlsServerProtocol
 from .contract import Material
 
-__all__ = ["Behaviour", "ReferenceBackend", "embedded", "serve_until"]
+__all__ = ["Behaviour", "ReferenceBackend", "embedded", "listen", "serve_until"]
 
 _VERSIONS = {TlsVersion.TLS12: SSL.TLS1_2_VERSION, TlsVersion.TLS13: SSL.TLS1_3_VERSION}
 _GREETING = "hello from the pytest-mtls reference backend\n"
@@ -246,7 +246,7 @@ def serve_until(backend: ReferenceBackend, listener: socket.socket, stop: Callab
 def embedded(material: Material, behaviour: Behaviour = Behaviour()) -> Iterator[ReferenceBackend]:
     """The reference backend in a thread of this process; ready when the block begins, gone when it ends."""
     backend = ReferenceBackend(material, behaviour)
-    listener = _listen(material)
+    listener = listen(material)
     ready = threading.Event()
     ending: list[Callable[[], object]] = []
 
@@ -266,7 +266,8 @@ def embedded(material: Material, behaviour: Behaviour = Behaviour()) -> Iterator
         thread.join(timeout=10)
 
 
-def _listen(material: Material) -> socket.socket:
+def listen(material: Material) -> socket.socket:
+    """A listening socket at the material's address; raises BackendError when the port is taken."""
     try:
         return socket.create_server((material.host, material.port))
     except OSError as error:

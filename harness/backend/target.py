@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cryptography import x509
+
 from ..pki.credential import Credential
 from ..tls.observation import TlsVersion
 from ..tls.probe import Endpoint, Timeouts
@@ -25,6 +27,8 @@ class Target:
     endpoint: Endpoint | None = None
     credential: Credential | None = None
     """What a running backend lets in; a started one gets material of the harness's own."""
+    server_authorities: tuple[x509.Certificate, ...] = ()
+    """What a running backend's own certificate must lead to, if given."""
     capabilities: frozenset[Capability] = frozenset()
     reload: ReloadWay = RESTART
     reload_within: float = 5.0

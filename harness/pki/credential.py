@@ -79,7 +79,7 @@ class Credential:
         """
         leaf, *chain = read_certificates(certificate, name)
         private = _read_key(key)
-        if _public_bytes(leaf.public_key()) != _public_bytes(private.public_key()):
+        if _public_key(leaf, certificate, name) != _public_bytes(private.public_key()):
             raise UsageError(
                 f"private key ({key}): expected the key of the certificate in {certificate}, saw another one. "
                 "Give the key that the certificate was made with."
@@ -128,7 +128,20 @@ def _read_key(path: Path) -> PrivateKey:
         ) from error
     if isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         return key
-    raise UsageError(f"private key ({path}): expected RSA or EC, saw {type(key).__name__}. API Gateway has no other kinds.")
+    raise UsageError(
+        f"private key ({path}): expected RSA or EC, saw {type(key).__name__}. "
+        "Give a credential with one of these; API Gateway has no other kinds."
+    )
+
+
+def _public_key(certificate: x509.Certificate, path: Path, what: str) -> bytes:
+    try:
+        return _public_bytes(certificate.public_key())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise UsageError(
+            f"{what} ({path}): expected an RSA or EC public key, saw one that cannot be read ({_first_line(error)}). "
+            "Give a credential with one of these; API Gateway has no other kinds."
+        ) from error
 
 
 def _first_line(error: Exception) -> str:

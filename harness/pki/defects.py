@@ -146,9 +146,11 @@ def copied_certificate(sample: Sample) -> Credential:
 @defect(*_BOTH)
 def tampered_subject(sample: Sample) -> Credential:
     """The trusted certificate with one octet of its subject changed; the key is its own (RFC 5280 6.1.3(a)(1))."""
+    if not list(sample.good.leaf.subject):
+        raise ValueError("this defect needs a certificate with a subject")
     tbs, algorithm, signature = der.split_certificate(sample.good.leaf)
     name = sample.good.leaf.subject.public_bytes()
-    changed = name[:-1] + bytes((name[-1] ^ 0x01,))
+    changed = name[:-1] + bytes((_other_letter(name[-1]),))
     # the subject stands after the issuer, so the last occurrence is the subject of a self-signed certificate too
     return replace(sample.good, leaf=der.certificate_from_parts(der.replace_last(tbs, name, changed), algorithm, signature))
 
@@ -261,6 +263,13 @@ def version_1(sample: Sample) -> Credential:
 
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{common_name} {secrets.token_hex(3)}")])
+
+
+def _other_letter(octet: int) -> int:
+    """Another octet for the end of a name, legal in every string type (PrintableString knows few characters beside letters)."""
+    if octet > 0x7F:
+        return octet ^ 0x01  # the end of a UTF-8 sequence stays one
+    return ord("B") if octet in b"Aa" else ord("A")  # names are compared without regard to case
 
 
 def _key_like(key: PrivateKey) -> PrivateKey:

@@ -105,10 +105,14 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _blocks(content: bytes, source: str) -> Iterator[bytes]:
-    at = 0
+    at = number = 0
     while (begin := content.find(_BEGIN, at)) >= 0:
+        number += 1
         end = content.find(_END, begin)
         if end < 0:
-            raise UsageError(f"{source}: expected an END CERTIFICATE line, saw the end of the file. It was cut off; copy it anew.")
+            raise UsageError(
+                f"{source}: expected an END CERTIFICATE line in block {number}, saw the end of the file. "
+                "It was cut off; copy it anew."
+            )
         at = end + len(_END)
         yield content[begin:at]

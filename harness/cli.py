@@ -1,0 +1,219 @@
+"""The command line. ``check`` is a run of pytest on the catalogue, in this process, by settings of our own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from importlib.resources import as_file, files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from .errors import MtlsError, UsageError
+from .options import OPTIONS, Values, as_pytest_arguments
+
+__all__ = ["main"]
+
+# The folder we are started in is somebody else's: keep out of its pytest configuration, conftest.py, plugins and cache.
+_ISOLATED = ("--noconftest", "-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:logging", "-p", "mtls")
+_FOREIGN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0, 1 a finding, 2 usage, 3 inconclusive or a failure of the harness."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = _commands.main(args=None if argv is None else list(argv), standalone_mode=False)
+        return int(code or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        _complain(_one_line(error))
+        return 2
+    except UsageError as error:
+        _complain(str(error))
+        return 2
+    except MtlsError as error:
+        _complain(str(error))
+        return 3
+    except (KeyboardInterrupt, click.Abort):
+        _complain("interrupted")
+        return 3
+    except BrokenPipeError:
+        # whoever read our output has gone; nothing more can be said, and Python must not try at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 3
+
+
+def _complain(text: str) -> None:
+    print(f"pytest-mtls: {text}", file=sys.stderr)
+
+
+def _one_line(error: click.ClickException) -> str:
+    command = getattr(getattr(error, "ctx", None), "command_path", "pytest-mtls")
+    return f"{error.format_message()} See '{command} --help'."
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise KeyboardInterrupt("SIGTERM")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(version("pytest-mtls"), prog_name="pytest-mtls")
+def _commands() -> None:
+    """Prove whether an HTTPS backend authenticates its API gateway by client certificate.
+
+    Exit codes: 0 conformant, 1 a MUST failed, 2 usage, 3 inconclusive.
+    """
+
+
+# --- check
+
+
+def _check_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(OPTIONS):
+        if option.is_flag:
+            decorate = click.option(f"--{option.name}", is_flag=True, help=option.help)
+        else:
+            decorate = click.option(f"--{option.name}", metavar=option.metavar, multiple=option.many, help=option.help)
+        command = decorate(command)
+    return command
+
+
+@_commands.command()
+@_check_options
+@click.option("--list", "list_only", is_flag=True, help="show the scenarios that would run, and run none")
+@click.option("-n", "workers", metavar="N", help="run in N processes (or 'auto'); needs pytest-xdist")
+@click.option("-v", "--verbose", is_flag=True, help="show every case")
+@click.option("-q", "--quiet", is_flag=True, help="show only what did not pass")
+def check(list_only: bool, workers: str | None, verbose: bool, quiet: bool, **values: Any) -> int:
+    """Judge a backend; without a target, the embedded reference backend."""
+    from .settings import parse
+
+    settings = parse(values)
+    if list_only:
+        _print_scenarios(lambda one: any(settings.selection.takes(one, profile) for profile in one.profiles))
+        return 0
+    os.environ["PYTEST_MTLS_VERBOSITY"] = str(int(verbose) - int(quiet))
+    return _run_pytest(values, workers)
+
+
+def _run_pytest(values: Values, workers: str | None) -> int:
+    import pytest
+
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    for name in _FOREIGN:
+        os.environ.pop(name, None)
+    arguments = [*_ISOLATED, *as_pytest_arguments(values), *_worker_arguments(workers)]
+    with as_file(files("pytest_mtls.harness").joinpath("check.ini")) as ini:
+        place = ["-c", str(ini), f"--rootdir={Path.cwd()}"]
+        code = int(pytest.main([*place, *arguments, "--pyargs", "pytest_mtls.scenarios"]))
+    return code if code in (0, 1, 2, 3) else 3
+
+
+def _worker_arguments(workers: str | None) -> list[str]:
+    if workers is None:
+        return []
+    if workers != "auto" and not workers.isdigit():
+        raise UsageError(f"-n ({workers}): expected a number of processes, or auto.")
+    if find_spec("xdist") is None:
+        raise UsageError(f"-n ({workers}): expected pytest-xdist, which is not installed. Install it: pip install pytest-xdist.")
+    return ["-p", "xdist", "-n", workers]
+
+
+# --- scenarios
+
+
+@_commands.command()
+@click.option("--json", "as_json", is_flag=True, help="as JSON, with references and remedies")
+def scenarios(as_json: bool) -> None:
+    """Show the catalogue."""
+    if as_json:
+        click.echo(json.dumps(_catalogue_json(), indent=1, ensure_ascii=False))
+    else:
+        _print_scenarios(lambda one: True)
+
+
+def _print_scenarios(takes: Callable[[Any], bool]) -> None:
+    from .scenario import catalogue
+
+    for one in catalogue().values():
+        if takes(one):
+            needs = f"  needs {', '.join(one.needs)}" if one.needs else ""
+            click.echo(f"{one.level:<7} {one.id:<46} [{', '.join(one.profiles)}]{needs}\n        {one.requirement}")
+
+
+def _catalogue_json() -> list[dict[str, Any]]:
+    from .scenario import catalogue
+
+    return [
+        {
+            "id": one.id,
+            "level": one.level,
+            "profiles": list(one.profiles),
+            "needs": list(one.needs),
+            "requirement": one.requirement,
+            "provoked_by": one.provoked_by,
+            "references": list(one.references),
+            "remedy": one.remedy,
+        }
+        for one in catalogue().values()
+    ]
+
+
+# --- kit
+
+
+@_commands.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--depth", type=int, default=1, show_default=True, help="CA certificates in the hierarchy, 1 to 4")
+def kit(folder: Path, depth: int) -> None:
+    """Write the fixture kit as files: hierarchy, gateway certificates, truststores, CRLs, defects."""
+    from .kit import write_kit
+
+    written = write_kit(folder, depth=depth)
+    click.echo(f"{len(written.entries)} files in {folder}; start with {folder / 'README.md'}")
+
+
+# --- backend
+
+
+@_commands.command()
+@click.option("--host", default=None, help="address to listen on (default 127.0.0.1)")
+@click.option("--port", default=None, help="port to listen on (default: a free one)")
+@click.option("--server-cert", default=None, metavar="PEM", help="certificate with its chain (default: fresh)")
+@click.option("--server-key", default=None, metavar="PEM", help="its private key")
+@click.option("--truststore", default=None, metavar="PEM", help="whom to let in (default: a fresh gateway certificate)")
+@click.option("--fault", "faults", multiple=True, metavar="NAME", help="break it on purpose (repeatable)")
+@click.option("--list-faults", is_flag=True, help="show the faults, and what is known to behave so")
+@click.option("--refuse", type=click.Choice(["alert", "http"]), default="alert", show_default=True, help="how to refuse")
+def backend(list_faults: bool, faults: tuple[str, ...], refuse: str, **material: str | None) -> None:
+    """Run the reference backend in the foreground; SIGHUP reloads its truststore.
+
+    What is not given as an option is taken from MTLS_HOST, MTLS_PORT, MTLS_SERVER_CERT, MTLS_SERVER_KEY and
+    MTLS_TRUSTSTORE, so that it can be a --command of 'check'.
+    """
+    if list_faults:
+        _print_faults()
+        return
+    from .backend.foreground import serve
+
+    serve(material, faults=faults, alerts=refuse == "alert", say=click.echo)
+
+
+def _print_faults() -> None:
+    from .backend.faults import FAULTS
+
+    width = max(map(len, FAULTS))
+    for fault in FAULTS.values():
+        like = f"  ({fault.like})" if fault.like else ""
+        click.echo(f"{fault.name:<{width}}  {fault.wrong}{like}")
+
+

@@ -1,0 +1,80 @@
+"""Collects outcomes as they come, shows them, and writes the reports at the end, also after an interruption."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..errors import UsageError
+from ..outcome import Outcome
+from ..settings import Settings
+from .junit import to_junit
+from .model import Report
+from .terminal import Terminal
+
+__all__ = ["Recorder"]
+
+
+class Recorder:
+    """One run's outcomes. *terminal* None: nothing is shown (pytest's own reporter does it)."""
+
+    def __init__(self, settings: Settings, terminal: Terminal | None = None) -> None:
+        self._settings, self._terminal = settings, terminal
+        self._started, self._began = datetime.now(UTC), time.monotonic()
+        self._outcomes: list[Outcome] = []
+        self._problems: list[str] = []
+        if terminal is not None:
+            terminal.begin(settings.target.name, settings.selection.profiles)
+
+    def add(self, outcome: Outcome) -> None:
+        """Take note of a scenario's outcome."""
+        self._outcomes.append(outcome)
+        if self._terminal is not None:
+            self._terminal.scenario(outcome)
+
+    def problem(self, text: str) -> None:
+        """Take note of something that makes the whole run inconclusive."""
+        if text not in self._problems:
+            self._problems.append(text)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was recorded."""
+        return not self._outcomes and not self._problems
+
+    @property
+    def report(self) -> Report:
+        """The report of what was recorded so far."""
+        target, selection = self._settings.target, self._settings.selection
+        return Report(
+            started=self._started,
+            seconds=time.monotonic() - self._began,
+            kind=target.kind,
+            name=target.name,
+            profiles=tuple(selection.profiles),
+            capabilities=tuple(sorted(target.all_capabilities)),
+            strict=self._settings.strict,
+            outcomes=tuple(self._outcomes),
+            problems=tuple(self._problems),
+        )
+
+    def finish(self) -> Report:
+        """Show the end and write the files; raises UsageError when one cannot be written."""
+        report = self.report
+        if self._terminal is not None:
+            self._terminal.end(report)
+        output = self._settings.output
+        if output.json is not None:
+            _write(output.json, (json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n").encode(), "--json")
+        if output.junit is not None:
+            _write(output.junit, to_junit(report), "--junit")
+        return report
+
+
+def _write(path: Path, content: bytes, option: str) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"{option} ({path}): expected a file that can be written, saw: {error.strerror}.") from error

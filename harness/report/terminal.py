@@ -1,0 +1,134 @@
+"""The terminal: one line a scenario while it runs, then what failed with its remedy, then one sentence."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from typing import TextIO
+
+from ..outcome import Outcome, Result
+from .model import Report, Summary, tool
+
+__all__ = ["Terminal"]
+
+_COLOURS = {
+    Result.PASSED: "32",
+    Result.FAILED: "1;31",
+    Result.WARNED: "33",
+    Result.SKIPPED: "36",
+    Result.INCONCLUSIVE: "35",
+}
+_SUMMARY_COLOURS = {
+    Summary.CONFORMANT: "1;32",
+    Summary.NONCONFORMANT: "1;31",
+    Summary.PARTIAL: "1;33",
+    Summary.INCONCLUSIVE: "1;35",
+}
+_ID_WIDTH = 46
+
+
+class Terminal:
+    """Writes to *out*; ``verbosity`` -1 leaves out what passed, 1 adds every case."""
+
+    def __init__(self, out: TextIO | None = None, *, verbosity: int = 0, several_profiles: bool = False) -> None:
+        self._out = out or sys.stdout
+        self._verbosity = verbosity
+        self._several_profiles = several_profiles
+        self._coloured = self._out.isatty() and not os.environ.get("NO_COLOR")
+        self._width = shutil.get_terminal_size((140, 24)).columns if self._out.isatty() else 1_000
+
+    def begin(self, target: str, profiles: tuple[str, ...]) -> None:
+        """The head line."""
+        about = tool()
+        if self._verbosity >= 0:
+            self._line(f"{about['name']} {about['version']} ({about['openssl']}): {target}, profile {', '.join(profiles)}\n")
+
+    def scenario(self, outcome: Outcome) -> None:
+        """One scenario's line."""
+        if self._verbosity < 0 and outcome.outcome in (Result.PASSED, Result.SKIPPED):
+            return
+        word = self._paint(f"{outcome.outcome.value:<12}", _COLOURS[outcome.outcome])
+        reason = outcome.reason
+        free = self._width - _ID_WIDTH - 16
+        if self._verbosity < 1 and len(reason) > free > 20:
+            reason = reason[: free - 1] + "…"
+        self._line(f"{word} {self._id(outcome):<{_ID_WIDTH}} {reason}")
+        if self._verbosity > 0:
+            for case in outcome.cases:
+                version = f"TLS {case.tls}" if case.tls else "start"
+                self._line(f"{'':<12}   {version}  {case.what}: {case.reason}")
+
+    def end(self, report: Report) -> None:
+        """What did not hold, what was left out, and the summary."""
+        self._findings(report)
+        self._unclear(report)
+        self._left_out(report)
+        for problem in report.problems:
+            self._line(f"\n{self._paint('run inconclusive', '1;35')}: {problem}")
+        counts = ", ".join(f"{report.count(result)} {result.value}" for result in Result if report.count(result))
+        word = self._paint(report.result.value, _SUMMARY_COLOURS[report.result])
+        self._line(f"\n{word}: {counts or 'no scenario ran'} in {report.seconds:.1f} s")
+
+    # --- parts
+
+    def _findings(self, report: Report) -> None:
+        for outcome in report.outcomes:
+            if outcome.outcome not in (Result.FAILED, Result.WARNED):
+                continue
+            word = self._paint(outcome.outcome.value, _COLOURS[outcome.outcome])
+            self._line(f"\n{word} {self._id(outcome)} ({outcome.level})")
+            self._field("required", outcome.title)
+            for case in outcome.cases:
+                if case.outcome is Result.FAILED:
+                    version = f"TLS {case.tls}, " if case.tls else ""
+                    self._field("seen", f"{version}{case.what}: {case.reason}")
+            for note in outcome.notes:
+                self._field("note", note)
+            self._field("remedy", outcome.remedy)
+            self._field("source", "; ".join(outcome.references))
+            self._field("reproduce", outcome.reproduce, wrap=False)
+
+    def _unclear(self, report: Report) -> None:
+        """Inconclusive scenarios, one explanation for all that share it."""
+        groups: dict[str, list[str]] = {}
+        for outcome in report.outcomes:
+            if outcome.outcome is Result.INCONCLUSIVE:
+                groups.setdefault(outcome.reason, []).append(self._id(outcome))
+        for reason, ids in groups.items():
+            word = self._paint("inconclusive", _COLOURS[Result.INCONCLUSIVE])
+            self._line(f"\n{word} {len(ids)} scenario{'s' if len(ids) > 1 else ''}")
+            self._field("why", reason)
+            self._field("which", ", ".join(ids))
+
+    def _left_out(self, report: Report) -> None:
+        core = {outcome.id for outcome in report.left_out}
+        if core:
+            word = self._paint("PARTIAL", "1;33")
+            needs = sorted({one for outcome in report.left_out for one in outcome.missing})
+            self._line(f"\n{word}: {len(core)} MUST scenarios were not run, because the target lacks: {', '.join(needs)}")
+            self._field("which", ", ".join(sorted(core)))
+            self._field("remedy", "Let the harness start the backend (--command, --server) for the whole judgement.")
+        others: dict[str, int] = {}
+        for outcome in report.outcomes:
+            if outcome.missing and outcome.id not in core:
+                key = ", ".join(outcome.missing)
+                others[key] = others.get(key, 0) + 1
+        if others:
+            text = "; ".join(f"{count} for want of {key}" for key, count in sorted(others.items()))
+            self._line(f"\nnot assessed: {text}")
+
+    def _id(self, outcome: Outcome) -> str:
+        return f"{outcome.id} [{outcome.profile}]" if self._several_profiles else outcome.id
+
+    def _field(self, name: str, text: str, *, wrap: bool = True) -> None:
+        lines = textwrap.wrap(text, max(40, min(self._width, 120) - 13)) if wrap else [text]
+        for number, line in enumerate(lines or [""]):
+            self._line(f"  {name if number == 0 else '':<10} {line}")
+
+    def _paint(self, text: str, colour: str) -> str:
+        return f"\033[{colour}m{text}\033[0m" if self._coloured else text
+
+    def _line(self, text: str) -> None:
+        print(text, file=self._out, flush=True)

@@ -1,0 +1,86 @@
+"""The sanity check that opens a run: the backend answers, is the right one, and lets the good credential in.
+
+Its messages say what to look at, because nearly every first run of a newcomer ends here.
+"""
+
+from __future__ import annotations
+
+from cryptography import x509
+from OpenSSL import crypto
+
+from .backend.instance import Instance
+from .errors import BackendError, Inconclusive
+from .tls.observation import Observation, Trouble
+from .verdict import Verdict
+
+__all__ = ["check_sanity"]
+
+
+def check_sanity(instance: Instance) -> None:
+    """Raise BackendError unless *instance* lets its control in under at least one TLS version."""
+    try:
+        versions = instance.versions
+    except Inconclusive:
+        versions = instance.target.tls
+    seen = [instance.control_seen(tls) for tls in versions]
+    if not any(verdict.accepted for _, verdict in seen):
+        raise BackendError(_explain(instance, *seen[-1]))
+    if instance.target.server_authorities:
+        _check_server(instance, seen[0][0])
+
+
+def _explain(instance: Instance, seen: Observation, verdict: Verdict) -> str:
+    name, url = instance.target.name, instance.endpoint.url
+    if seen.trouble is Trouble.NOT_TLS:
+        return f"{name}: expected TLS at {url}, saw something else ({seen.detail}). Check the port; mTLS needs https."
+    if seen.trouble in (Trouble.NAME, Trouble.REFUSED, Trouble.UNREACHABLE):
+        return f"{name}: expected a server at {url}, saw: {seen.detail}. Check host and port, and that it runs.{instance.why()}"
+    if seen.trouble is Trouble.TIMEOUT:
+        return f"{name}: expected an answer from {url}, saw silence: {seen.detail}. Check the port, and the backend's log."
+    evidence = verdict.text.partition(": ")[2]
+    return (
+        f"{name}: expected the good credential ({instance.control.subject}) to be let in at {url}, "
+        f"saw it refused: {evidence}. {_what_to_look_at(instance, seen)}{instance.why()}"
+    )
+
+
+def _what_to_look_at(instance: Instance, seen: Observation) -> str:
+    status = None if seen.answer is None else seen.answer.status
+    if status is not None and status >= 500:
+        return "The application failed: look at its log, and whether --path exists."
+    if status in (401, 403):
+        return (
+            "Either the certificate is not trusted, or the path needs more than a certificate (a token, a user): "
+            "give another --path, or say by --accept-status what the good credential gets there."
+        )
+    if instance.material is not None:
+        return (
+            f"Its truststore holds exactly this certificate or its root: does the backend read it from {{truststore}} "
+            f"(MTLS_TRUSTSTORE, {instance.material.truststore})?"
+        )
+    leaf = instance.control.leaf
+    return (
+        f"Is it in the backend's truststore, with its intermediates in the PEM file, and current (valid "
+        f"{leaf.not_valid_before_utc:%Y-%m-%d} to {leaf.not_valid_after_utc:%Y-%m-%d})?"
+    )
+
+
+def _check_server(instance: Instance, seen: Observation) -> None:
+    """The server's certificate must lead to ``--server-ca``: else we may be talking to somebody else."""
+    store = crypto.X509Store()
+    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+    for authority in instance.target.server_authorities:
+        store.add_cert(crypto.X509.from_cryptography(authority))
+    leaf, *others = (crypto.X509.from_cryptography(one) for one in seen.server_chain)
+    try:
+        crypto.X509StoreContext(store, leaf, others).verify_certificate()
+    except crypto.X509StoreContextError as error:
+        subject = _subject(seen.server_chain[0])
+        raise BackendError(
+            f"{instance.target.name}: expected a server certificate that leads to --server-ca, saw {subject}: {error}. "
+            "Check the URL, or give the CA of this server."
+        ) from error
+
+
+def _subject(certificate: x509.Certificate) -> str:
+    return certificate.subject.rfc4514_string()
