@@ -15,7 +15,7 @@ from cryptography import x509
 from .backend.instance import Instance, ServerSide, reach, started
 from .backend.target import Target
 from .clock import Clock, system_clock
-from .errors import BackendError, UsageError
+from .errors import BackendError, StartError, UsageError
 from .pki.authority import new_hierarchy, server_credential
 from .pki.credential import Credential
 from .pki.defects import Sample
@@ -40,7 +40,12 @@ class Bench:
     """One run's backends and material. Use as a context manager: leaving it ends and removes everything."""
 
     def __init__(
-        self, target: Target, *, keep: Path | None = None, clock: Clock = system_clock, gateway: Credential | None = None
+        self,
+        target: Target,
+        *,
+        keep: Path | None = None,
+        clock: Clock = system_clock,
+        gateway: Credential | None = None,
     ) -> None:
         self.target, self.clock, self.keep, self._gateway = target, clock, keep, gateway
         self._stack = ExitStack()
@@ -65,7 +70,9 @@ class Bench:
             try:
                 self.keep.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
-                raise UsageError(f"--keep ({self.keep}): expected a folder that can be made, saw: {error.strerror}.") from error
+                raise UsageError(
+                    f"--keep ({self.keep}): expected a folder that can be made, saw: {error.strerror}."
+                ) from error
             return self.keep.resolve()
         folder = Path(tempfile.mkdtemp(prefix="pytest-mtls-"))
         self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -91,6 +98,15 @@ class Bench:
         if isinstance(shared, BackendError):
             raise shared
         return shared
+
+    def require_start(self, profile: Profile) -> None:
+        """Raise the StartError of the shared backend, if it has one: then no other start need be tried."""
+        try:
+            self.shared(profile)
+        except StartError:
+            raise
+        except BackendError:
+            pass  # it is up and refuses the good credential; a scenario with a backend of its own may tell why
 
     @property
     def opened(self) -> list[Shared]:

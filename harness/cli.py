@@ -124,7 +124,9 @@ def _worker_arguments(workers: str | None) -> list[str]:
     if workers != "auto" and not workers.isdigit():
         raise UsageError(f"-n ({workers}): expected a number of processes, or auto.")
     if find_spec("xdist") is None:
-        raise UsageError(f"-n ({workers}): expected pytest-xdist, which is not installed. Install it: pip install pytest-xdist.")
+        raise UsageError(
+            f"-n ({workers}): expected pytest-xdist, which is not installed. Install it: pip install pytest-xdist."
+        )
     return ["-p", "xdist", "-n", workers]
 
 
@@ -193,7 +195,9 @@ def kit(folder: Path, depth: int) -> None:
 @click.option("--truststore", default=None, metavar="PEM", help="whom to let in (default: a fresh gateway certificate)")
 @click.option("--fault", "faults", multiple=True, metavar="NAME", help="break it on purpose (repeatable)")
 @click.option("--list-faults", is_flag=True, help="show the faults, and what is known to behave so")
-@click.option("--refuse", type=click.Choice(["alert", "http"]), default="alert", show_default=True, help="how to refuse")
+@click.option(
+    "--refuse", type=click.Choice(["alert", "http"]), default="alert", show_default=True, help="how to refuse"
+)
 def backend(list_faults: bool, faults: tuple[str, ...], refuse: str, **material: str | None) -> None:
     """Run the reference backend in the foreground; SIGHUP reloads its truststore.
 
@@ -215,5 +219,3 @@ def _print_faults() -> None:
     for fault in FAULTS.values():
         like = f"  ({fault.like})" if fault.like else ""
         click.echo(f"{fault.name:<{width}}  {fault.wrong}{like}")
-
-

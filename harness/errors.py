@@ -2,7 +2,8 @@
 
 * MtlsError               ours or the user's; never says anything about the backend's mTLS
   - UsageError            an option, file or value that cannot be used          (exit code 2)
-  - BackendError          the backend could not be started, reached or judged   (exit code 3)
+  - BackendError          the backend could not be reloaded or judged           (exit code 3)
+    + StartError          it could not be started or reached at all
 * Finding                 the backend does not hold what a scenario requires    (exit code 1)
 * Inconclusive            nothing was proved either way                         (exit code 3)
 * NotApplicable           the scenario has no meaning for this target           (skipped)
@@ -12,7 +13,7 @@ Messages read ``<what> (<value>): expected X, saw Y. <what to do>`` and fit one 
 
 from __future__ import annotations
 
-__all__ = ["BackendError", "Finding", "Inconclusive", "MtlsError", "NotApplicable", "UsageError"]
+__all__ = ["BackendError", "Finding", "Inconclusive", "MtlsError", "NotApplicable", "StartError", "UsageError"]
 
 
 class MtlsError(Exception):
@@ -25,6 +26,10 @@ class UsageError(MtlsError):
 
 class BackendError(MtlsError):
     """The backend could not be started, reached, reloaded or judged."""
+
+
+class StartError(BackendError):
+    """The backend could not be started, or nobody speaks TLS where it should: nothing can be judged."""
 
 
 class Finding(AssertionError):

@@ -65,13 +65,20 @@ OPTIONS = (
     Option(name="reject-status", metavar="LIST", help="statuses that refuse (default 400,401,403,495,496)"),
     Option(name="capability", metavar="NAME", many=True, help="something that the backend can do (repeatable)"),
     Option(name="profile", metavar="NAME", help="gateway (default), private-ca, forwarded-header or all"),
-    Option(name="scenario", metavar="ID", many=True, help="only this scenario, or those of a pattern such as 'trust/*' (repeatable)"),
+    Option(
+        name="scenario",
+        metavar="ID",
+        many=True,
+        help="only this scenario, or those of a pattern such as 'trust/*' (repeatable)",
+    ),
     Option(name="level", metavar="LEVEL", help="only must, should or info"),
     Option(name="tls", metavar="VERSION", help="only TLS 1.2 or 1.3 (default: each that the backend speaks)"),
     Option(name="strict", help="a SHOULD that does not hold fails, and a partial result is not good enough"),
     Option(name="json", metavar="FILE", help="write the report as JSON"),
     Option(name="junit", metavar="FILE", help="write the report as JUnit XML"),
-    Option(name="keep", metavar="DIR", help="leave the material there, so that the printed commands can be run by hand"),
+    Option(
+        name="keep", metavar="DIR", help="leave the material there, so that the printed commands can be run by hand"
+    ),
 )
 
 

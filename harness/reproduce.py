@@ -32,7 +32,15 @@ class Reproducer:
         """The command line."""
         if self._line is not None:
             return self._line
-        words = ["pytest-mtls", "check", *self._bench.target.arguments, "--scenario", self._id, "--profile", self._profile]
+        words = [
+            "pytest-mtls",
+            "check",
+            *self._bench.target.arguments,
+            "--scenario",
+            self._id,
+            "--profile",
+            self._profile,
+        ]
         kept = "" if self._bench.keep is not None else " --keep DIR"
         return shlex.join(words) + kept
 
@@ -60,7 +68,14 @@ def s_client_line(endpoint: Endpoint, tls: TlsVersion, options: list[str], appro
         *(f"{name}: {value}" for name, value in request.headers),
         "Connection: close",
     ]
-    words = ["openssl", "s_client", "-quiet", "-connect", f"{endpoint.host}:{endpoint.port}", f"-tls{tls.replace('.', '_')}"]
+    words = [
+        "openssl",
+        "s_client",
+        "-quiet",
+        "-connect",
+        f"{endpoint.host}:{endpoint.port}",
+        f"-tls{tls.replace('.', '_')}",
+    ]
     words += ["-noservername"] if endpoint.server_name is None else ["-servername", endpoint.server_name]
     if approach.ciphers:
         words += ["-cipher", approach.ciphers]

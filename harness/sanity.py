@@ -9,7 +9,7 @@ from cryptography import x509
 from OpenSSL import crypto
 
 from .backend.instance import Instance
-from .errors import BackendError, Inconclusive
+from .errors import BackendError, Inconclusive, StartError
 from .tls.observation import Observation, Trouble
 from .verdict import Verdict
 
@@ -17,28 +17,34 @@ __all__ = ["check_sanity"]
 
 
 def check_sanity(instance: Instance) -> None:
-    """Raise BackendError unless *instance* lets its control in under at least one TLS version."""
+    """Raise BackendError unless *instance* lets its control in under at least one TLS version (StartError: nobody is there)."""
     try:
         versions = instance.versions
     except Inconclusive:
         versions = instance.target.tls
     seen = [instance.control_seen(tls) for tls in versions]
     if not any(verdict.accepted for _, verdict in seen):
-        raise BackendError(_explain(instance, *seen[-1]))
+        raise _explain(instance, *seen[-1])
     if instance.target.server_authorities:
         _check_server(instance, seen[0][0])
 
 
-def _explain(instance: Instance, seen: Observation, verdict: Verdict) -> str:
+def _explain(instance: Instance, seen: Observation, verdict: Verdict) -> BackendError:
     name, url = instance.target.name, instance.endpoint.url
     if seen.trouble is Trouble.NOT_TLS:
-        return f"{name}: expected TLS at {url}, saw something else ({seen.detail}). Check the port; mTLS needs https."
+        return StartError(
+            f"{name}: expected TLS at {url}, saw something else ({seen.detail}). Check the port; mTLS needs https."
+        )
     if seen.trouble in (Trouble.NAME, Trouble.REFUSED, Trouble.UNREACHABLE):
-        return f"{name}: expected a server at {url}, saw: {seen.detail}. Check host and port, and that it runs.{instance.why()}"
+        return StartError(
+            f"{name}: expected a server at {url}, saw: {seen.detail}. Check host and port, and that it runs.{instance.why()}"
+        )
     if seen.trouble is Trouble.TIMEOUT:
-        return f"{name}: expected an answer from {url}, saw silence: {seen.detail}. Check the port, and the backend's log."
+        return StartError(
+            f"{name}: expected an answer from {url}, saw silence: {seen.detail}. Check the port, and the backend's log."
+        )
     evidence = verdict.text.partition(": ")[2]
-    return (
+    return BackendError(
         f"{name}: expected the good credential ({instance.control.subject}) to be let in at {url}, "
         f"saw it refused: {evidence}. {_what_to_look_at(instance, seen)}{instance.why()}"
     )

@@ -26,7 +26,19 @@ from .backend.contract import Capability
 if TYPE_CHECKING:
     from .trial import Trial
 
-__all__ = ["BOTH", "GATEWAY", "INFO", "MUST", "PRIVATE_CA", "SHOULD", "Level", "Profile", "Scenario", "catalogue", "scenario"]
+__all__ = [
+    "BOTH",
+    "GATEWAY",
+    "INFO",
+    "MUST",
+    "PRIVATE_CA",
+    "SHOULD",
+    "Level",
+    "Profile",
+    "Scenario",
+    "catalogue",
+    "scenario",
+]
 
 CATALOGUE_PACKAGE = "pytest_mtls.scenarios"
 
@@ -133,7 +145,9 @@ def _describe(
     name = f"{area}/{function.__name__.replace('_', '-')}"
     unknown = [need for need in needs if need not in list(Capability)]
     if unknown:
-        raise ValueError(f"scenario {name} ({_place(function)}): unknown capability {unknown[0]!r}; known: {', '.join(Capability)}")
+        raise ValueError(
+            f"scenario {name} ({_place(function)}): unknown capability {unknown[0]!r}; known: {', '.join(Capability)}"
+        )
     requirement, _, rest = cleandoc(function.__doc__ or "").partition("\n\n")
     if not requirement or not references or not remedy or not profiles:
         raise ValueError(f"scenario {name} ({_place(function)}): needs a docstring, profiles, references and a remedy")

@@ -12,8 +12,8 @@ from pathlib import Path
 from .backend.contract import Capability, Factory, Material, Running
 from .backend.faults import behaviour_with
 from .backend.instance import endpoint_of
-from .backend.process import find_program, running, split_command
 from .backend.process import fill_in as fill_in_words
+from .backend.process import find_program, running, split_command
 from .backend.reload import RESTART, ReloadWay, parse_reload
 from .backend.servers import factory_of, find_server, servers
 from .backend.target import Target
@@ -98,9 +98,16 @@ def _target(values: Values) -> Target:
     if len(given) > 1:
         raise UsageError(f"--{given[0]} with --{given[1]}: expected one target, saw {len(given)}. Leave one out.")
     kind = given[0] if given else REFERENCE
-    for name, needed in (("fault", (REFERENCE, "server")), ("client_cert", ("url",)), ("client_key", ("url",)), ("server_ca", ("url",))):
+    for name, needed in (
+        ("fault", (REFERENCE, "server")),
+        ("client_cert", ("url",)),
+        ("client_key", ("url",)),
+        ("server_ca", ("url",)),
+    ):
         if values.get(name) and kind not in needed:
-            raise UsageError(f"--{name.replace('_', '-')}: goes with --{needed[-1]} only. Leave it out, or add --{needed[-1]}.")
+            raise UsageError(
+                f"--{name.replace('_', '-')}: goes with --{needed[-1]} only. Leave it out, or add --{needed[-1]}."
+            )
     if kind == "url":
         return _running_target(values)
     if kind == "command":
@@ -113,7 +120,9 @@ def _server_target(values: Values) -> Target:
     faults = _many(values, "fault")
     if name != REFERENCE:
         if faults:
-            raise UsageError(f"--fault ({faults[0]}): goes with --server reference only. Leave it out, or judge that server.")
+            raise UsageError(
+                f"--fault ({faults[0]}): goes with --server reference only. Leave it out, or judge that server."
+            )
         if name not in servers():
             known = ", ".join(sorted([REFERENCE, *servers()]))
             raise UsageError(f"--server ({name}): expected one of {known}. Or start yours by --command.")
@@ -135,7 +144,9 @@ def _command_target(values: Values) -> Target:
     text = _text(values, "command") or ""
     words = split_command(text, "--command")
     if find_program(words[0]) is None:
-        raise UsageError(f"--command ({words[0]}): expected a program that can be run, saw none. Check the name, or give its full path.")
+        raise UsageError(
+            f"--command ({words[0]}): expected a program that can be run, saw none. Check the name, or give its full path."
+        )
     way = _reload(values, RESTART)
 
     def start(material: Material) -> AbstractContextManager[Running]:
@@ -154,10 +165,14 @@ def _running_target(values: Values) -> Target:
     certificate, key = _path(values, "client_cert"), _path(values, "client_key")
     if certificate is None or key is None:
         missing = "--client-key" if certificate else "--client-cert"
-        raise UsageError(f"--url ({url}): expected {missing} too. Give the certificate that this backend lets in, and its key.")
+        raise UsageError(
+            f"--url ({url}): expected {missing} too. Give the certificate that this backend lets in, and its key."
+        )
     for name in ("reload", "reload_within", "start_within"):
         if values.get(name):
-            raise UsageError(f"--{name.replace('_', '-')}: a backend given by --url is not started or reloaded. Leave it out.")
+            raise UsageError(
+                f"--{name.replace('_', '-')}: a backend given by --url is not started or reloaded. Leave it out."
+            )
     authority = _path(values, "server_ca")
     try:
         endpoint = endpoint_of(url, _request_path(values))
@@ -202,7 +217,18 @@ def _reload(values: Values, default: ReloadWay) -> ReloadWay:
 def _arguments(values: Values) -> tuple[str, ...]:
     """What names the target on a command line, for ``reproduce``."""
     words: list[str] = []
-    for name in ("command", "server", "fault", "url", "client_cert", "client_key", "reload", "path", "accept_status", "reject_status"):
+    for name in (
+        "command",
+        "server",
+        "fault",
+        "url",
+        "client_cert",
+        "client_key",
+        "reload",
+        "path",
+        "accept_status",
+        "reject_status",
+    ):
         value = values.get(name)
         for one in value if isinstance(value, tuple) else (value,):
             if one:
@@ -214,7 +240,9 @@ def _capabilities(values: Values, own: frozenset[Capability]) -> frozenset[Capab
     named = []
     for name in _many(values, "capability"):
         if name not in list(Capability):
-            raise UsageError(f"--capability ({name}): expected one of {', '.join(Capability)}.{_closest(name, Capability)}")
+            raise UsageError(
+                f"--capability ({name}): expected one of {', '.join(Capability)}.{_closest(name, Capability)}"
+            )
         named.append(Capability(name))
     return own | frozenset(named)
 
@@ -222,7 +250,9 @@ def _capabilities(values: Values, own: frozenset[Capability]) -> frozenset[Capab
 def _request_path(values: Values) -> str:
     path = _text(values, "path") or "/"
     if not path.startswith("/") or any(character.isspace() for character in path) or not path.isascii():
-        raise UsageError(f"--path ({path}): expected a path that begins with / and has no blanks. Percent-encode the rest.")
+        raise UsageError(
+            f"--path ({path}): expected a path that begins with / and has no blanks. Percent-encode the rest."
+        )
     return path
 
 
@@ -230,7 +260,9 @@ def _statuses(values: Values) -> Statuses:
     accept, reject = _status_list(values, "accept_status"), _status_list(values, "reject_status")
     both = (accept or frozenset()) & (reject or frozenset())
     if both:
-        raise UsageError(f"--accept-status and --reject-status ({min(both)}): expected different statuses. Name it in one of them.")
+        raise UsageError(
+            f"--accept-status and --reject-status ({min(both)}): expected different statuses. Name it in one of them."
+        )
     return Statuses(reject=(REJECT_STATUSES if reject is None else reject) - (accept or frozenset()), accept=accept)
 
 
@@ -240,7 +272,9 @@ def _status_list(values: Values, name: str) -> frozenset[int] | None:
         return None
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdigit() and 100 <= int(part) <= 599 for part in parts):
-        raise UsageError(f"--{name.replace('_', '-')} ({text}): expected HTTP statuses such as 401,403. Separate them by commas.")
+        raise UsageError(
+            f"--{name.replace('_', '-')} ({text}): expected HTTP statuses such as 401,403. Separate them by commas."
+        )
     return frozenset(int(part) for part in parts)
 
 
@@ -274,9 +308,13 @@ def _check_selection(selection: Selection) -> None:
     known = catalogue()
     for pattern in selection.patterns:
         if not any(fnmatchcase(one, pattern) for one in known):
-            raise UsageError(f"--scenario ({pattern}): no scenario of that id.{_closest(pattern, known)} See 'pytest-mtls scenarios'.")
+            raise UsageError(
+                f"--scenario ({pattern}): no scenario of that id.{_closest(pattern, known)} See 'pytest-mtls scenarios'."
+            )
     if not any(selection.takes(one, profile) for one in known.values() for profile in one.profiles):
-        raise UsageError("no scenario is left by --profile, --scenario and --level together. Loosen one; see 'pytest-mtls scenarios'.")
+        raise UsageError(
+            "no scenario is left by --profile, --scenario and --level together. Loosen one; see 'pytest-mtls scenarios'."
+        )
 
 
 def _closest(word: str, known: Iterable[str]) -> str:
@@ -322,4 +360,3 @@ def _report_file(values: Values, name: str) -> Path | None:
     if path is not None and path.is_dir():
         raise UsageError(f"--{name} ({path}): expected a file, saw a folder. Give a file name in it.")
     return path
-

@@ -1,23 +1,21 @@
-"""A trial: one scenario on one target. Scenarios say what must be let in and kept out; the trial proves it.
+"""A trial: one scenario on one target, from its material to its outcome.
 
-Every negative stands between two positive twins (the control connection before and after it, under the same TLS
-version); if a twin is refused, the case is inconclusive and says what to look at. Every expectation runs under every
-TLS version that the backend speaks. The result is built from the cases: one failed case fails the scenario, an
-inconclusive one makes it inconclusive, and a scenario without any case has proved nothing.
+The result is built from the cases (``subject``): one failed case fails the scenario, an inconclusive one makes it
+inconclusive, and a scenario without any case has proved nothing.
 """
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
 
-from .backend.instance import Approach, Instance, Reloaded, version_is_refused
 from .bench import Bench, Shared
 from .errors import BackendError, Inconclusive, MtlsError, NotApplicable
 from .outcome import Case, Outcome, Result
@@ -28,10 +26,8 @@ from .pki.gateway_certificate import gateway_credential
 from .pki.truststore import Truststore
 from .reproduce import Reproducer
 from .scenario import Level, Profile, Scenario
-from .tls.observation import Observation, Phase, TlsVersion
-from .verdict import Decision, Evidence, Verdict, judge, judge_control
 
-__all__ = ["Generation", "Subject", "Trial", "run"]
+__all__ = ["Generation", "Trial", "run"]
 
 
 def run(scenario: Scenario, profile: Profile, bench: Bench, *, strict: bool = False) -> Outcome:
@@ -52,9 +48,7 @@ class Trial:
 
     def __init__(self, scenario: Scenario, profile: Profile, bench: Bench, *, strict: bool = False) -> None:
         self.scenario, self.profile, self.bench, self._strict = scenario, profile, bench, strict
-        self._cases: list[Case] = []
-        self._notes: list[str] = []
-        self._reproduce = Reproducer(scenario.id, profile, bench)
+        self._log = CaseLog(Reproducer(scenario.id, profile, bench))
         self._gateways = 0
 
     def run(self) -> Outcome:
@@ -64,6 +58,7 @@ class Trial:
         if missing:
             return self._outcome(Result.SKIPPED, f"needs {', '.join(missing)}", 0.0, missing)
         try:
+            self.bench.require_start(self.profile)
             self.scenario.function(self)
         except NotApplicable as error:
             result, reason = Result.SKIPPED, str(error)
@@ -72,7 +67,9 @@ class Trial:
         except Exception as error:  # a fault of ours must neither pass nor fail the backend
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}:{place.lineno}"
-            result, reason = self._conclude(f"internal error: {type(error).__name__}: {error} ({where}). Please report it.")
+            result, reason = self._conclude(
+                f"internal error: {type(error).__name__}: {error} ({where}). Please report it."
+            )
         else:
             result, reason = self._conclude(None)
         return self._outcome(result, reason, time.monotonic() - began)
@@ -120,7 +117,7 @@ class Trial:
     @property
     def backend(self) -> Subject:
         """The backend that all scenarios share, with the good credential as control."""
-        return Subject(self, self._shared.instance)
+        return Subject(self._log, self._shared.instance)
 
     @contextmanager
     def start(self, *trusted: x509.Certificate) -> Iterator[Subject]:
@@ -128,7 +125,7 @@ class Trial:
         control = self.bench.new_control()
         truststore = Truststore.of((*trusted, control.leaf))
         with self.bench.start(self._label, truststore, control) as instance:
-            yield Subject(self, instance)
+            yield Subject(self._log, instance)
 
     @contextmanager
     def try_start(self, truststore: bytes | None, what: str) -> Iterator[Subject | None]:
@@ -142,9 +139,12 @@ class Trial:
         with ExitStack() as stack:
             start = self.bench.start(self._label, truststore, shared.control, versions, start_within=patience)
             try:
-                subject = Subject(self, stack.enter_context(start), controls=shared)
+                subject = Subject(self._log, stack.enter_context(start), controls=shared)
             except BackendError as error:
-                self.add(Case(what=what, tls=None, outcome=Result.PASSED, reason=f"does not start: {error}"))
+                reason = str(error).replace(f"{self.bench.folder}{os.sep}", "")
+                self._log.cases.append(
+                    Case(what=what, tls=None, outcome=Result.PASSED, reason=f"does not start: {reason}")
+                )
                 subject = None
             yield subject
 
@@ -154,29 +154,25 @@ class Trial:
 
     # --- findings
 
-    def add(self, case: Case) -> None:
-        """Record a case."""
-        self._cases.append(case)
-
     def note(self, text: str) -> None:
         """Record a remark for the report."""
-        self._notes.append(text)
+        self._log.notes.append(text)
 
     # --- the result
 
     def _conclude(self, trouble: str | None) -> tuple[Result, str]:
         """The result and its reason, from the cases so far and what ended the scenario early, if anything did."""
-        failed = [case for case in self._cases if case.outcome is Result.FAILED]
-        unclear = [case for case in self._cases if case.outcome is Result.INCONCLUSIVE]
+        failed = [case for case in self._log.cases if case.outcome is Result.FAILED]
+        unclear = [case for case in self._log.cases if case.outcome is Result.INCONCLUSIVE]
         if failed:
             return Result.FAILED, _reasons(failed)
         if trouble is not None:
             return Result.INCONCLUSIVE, trouble
         if unclear:
             return Result.INCONCLUSIVE, _reasons(unclear)
-        if not self._cases:
+        if not self._log.cases:
             return Result.INCONCLUSIVE, "the scenario examined nothing"
-        return Result.PASSED, _reasons(self._cases)
+        return Result.PASSED, _reasons(self._log.cases)
 
     def _outcome(self, result: Result, reason: str, seconds: float, missing: tuple[str, ...] = ()) -> Outcome:
         """The outcome to report: a SHOULD that failed is a warning, and an INFO never fails."""
@@ -193,11 +189,11 @@ class Trial:
             reason=reason,
             references=self.scenario.references,
             remedy=self.scenario.remedy,
-            reproduce=self._reproduce.command,
-            cases=tuple(self._cases),
+            reproduce=self._log.reproducer.command,
+            cases=tuple(self._log.cases),
             missing=missing,
             seconds=round(seconds, 3),
-            notes=tuple(self._notes),
+            notes=tuple(self._log.notes),
             target=self._target_facts(),
         )
 
@@ -210,163 +206,6 @@ class Trial:
             except Inconclusive:
                 continue
         return {"url": opened[0].instance.endpoint.url if opened else None, "tls": sorted(versions)}
-
-    @property
-    def reproducer(self) -> Reproducer:
-        """Remembers how a case can be repeated by hand."""
-        return self._reproduce
-
-
-class Subject:
-    """A backend in a trial. ``accepts`` and ``rejects`` each record a case per TLS version."""
-
-    def __init__(self, trial: Trial, instance: Instance, controls: Instance | None = None) -> None:
-        self._trial, self.instance = trial, instance
-        self._controls = controls or instance
-
-    @property
-    def versions(self) -> tuple[TlsVersion, ...]:
-        """The TLS versions that the backend speaks."""
-        return self.instance.versions
-
-    def observe(self, credential: Credential | None, tls: TlsVersion) -> Observation:
-        """One ordinary connection, not judged."""
-        return self.instance.probe(credential, tls)
-
-    def reload(self, *trusted: x509.Certificate) -> Reloaded:
-        """Trust *trusted*, in this order, from now on, by the declared reload; waits until that is in effect."""
-        reloaded = self.instance.replace_truststore(trusted)
-        self._trial.note(str(reloaded))
-        return reloaded
-
-    def accepts(
-        self,
-        credential: Credential,
-        what: str | None = None,
-        *,
-        approach: Approach = Approach(),
-        versions: tuple[TlsVersion, ...] | None = None,
-    ) -> bool:
-        """*credential* must be let in; returns whether it was, under every version (default: all that it speaks)."""
-        return self._each(versions, lambda tls: self._accepts(credential, what or credential.name, tls, approach))
-
-    def rejects(
-        self,
-        credential: Credential | None,
-        what: str | None = None,
-        *,
-        approach: Approach = Approach(),
-        also_reject: frozenset[int] = frozenset(),
-        times: int = 1,
-    ) -> bool:
-        """*credential* (None: no certificate) must be kept out on *times* new connections in a row; returns whether it was.
-
-        *also_reject* are statuses that count as rejection in this scenario too.
-        """
-        label = what or (credential.name if credential else "no certificate")
-        return self._each(None, lambda tls: self._rejects(credential, label, tls, approach, also_reject, times))
-
-    def shows(self, what: str, seen: Observation, holds: bool, yes: str, no: str) -> None:
-        """Record a case that is no question of accepted or rejected, on a handshake that has to be complete."""
-        if seen.phase < Phase.HANDSHAKE:
-            verdict = judge_control(seen, self.instance.target.statuses)
-            result, reason = Result.INCONCLUSIVE, f"no handshake to look at: {verdict.text}{self.instance.why()}"
-        else:
-            result, reason = (Result.PASSED, yes) if holds else (Result.FAILED, no)
-        self._trial.add(self._case(what, seen.tls, result, reason, seen))
-
-    def speaks(self, tls: TlsVersion, approach: Approach) -> None:
-        """The control must be let in under *tls*; that the version itself is refused is a failure, not a mishap."""
-        control = self.instance.control
-        seen = self.instance.probe(control, tls, approach)
-        verdict = judge_control(seen, self.instance.target.statuses)
-        what = f"TLS {tls} {approach.ciphers or ''}".strip()
-        if verdict.accepted:
-            result, reason = Result.PASSED, f"{verdict.text} ({seen.negotiated})"
-        elif version_is_refused(seen) and self._other_version_works(tls):
-            result, reason = Result.FAILED, f"expected {what}, saw {verdict.text.removeprefix('rejected: ')}"
-        else:
-            result, reason = Result.INCONCLUSIVE, self._refused_control(tls, verdict)
-        if result is not Result.PASSED:
-            self._trial.reproducer.remember(self.instance, tls, control, approach)
-        self._trial.add(self._case(what, tls, result, reason, seen))
-
-    def _other_version_works(self, tls: TlsVersion) -> bool:
-        return any(self.instance.control_seen(other)[1].accepted for other in TlsVersion if other is not tls)
-
-    # --- one case
-
-    def _each(self, versions: tuple[TlsVersion, ...] | None, one: Callable[[TlsVersion], Case]) -> bool:
-        cases = [one(tls) for tls in (versions or self.versions)]
-        for case in cases:
-            self._trial.add(case)
-        return all(case.outcome is Result.PASSED for case in cases)
-
-    def _accepts(self, credential: Credential, what: str, tls: TlsVersion, approach: Approach) -> Case:
-        before, before_verdict = self._controls.control_seen(tls, approach.request)
-        seen = self.instance.probe(credential, tls, approach)
-        if before_verdict.accepted:
-            verdict = judge(seen, before, statuses=self.instance.target.statuses)
-        else:
-            verdict = judge_control(seen, self.instance.target.statuses)
-        if verdict.accepted:
-            return self._case(what, tls, Result.PASSED, verdict.text, before, seen)
-        self._trial.reproducer.remember(self.instance, tls, credential, approach)
-        if credential is self._controls.control and verdict.rejected:
-            return self._case(what, tls, Result.INCONCLUSIVE, self._refused_control(tls, verdict), before, seen)
-        after, after_verdict = self._controls.control_seen(tls, approach.request, fresh=True)
-        if not verdict.rejected:
-            return self._case(what, tls, Result.INCONCLUSIVE, verdict.text + self.instance.why(), before, seen, after)
-        for control_verdict in (before_verdict, after_verdict):
-            if not control_verdict.accepted:
-                reason = self._refused_control(tls, control_verdict)
-                return self._case(what, tls, Result.INCONCLUSIVE, reason, before, seen, after)
-        return self._case(what, tls, Result.FAILED, f"expected accepted, saw {verdict.text}", before, seen, after)
-
-    def _rejects(
-        self,
-        credential: Credential | None,
-        what: str,
-        tls: TlsVersion,
-        approach: Approach,
-        also_reject: frozenset[int],
-        times: int,
-    ) -> Case:
-        before, control_verdict = self._controls.control_seen(tls, approach.request)
-        if not control_verdict.accepted:
-            return self._case(what, tls, Result.INCONCLUSIVE, self._refused_control(tls, control_verdict), before)
-        for number in range(1, times + 1):
-            seen = self.instance.probe(credential, tls, approach)
-            verdict = judge(seen, before, statuses=self.instance.target.statuses, also_reject=also_reject)
-            if not verdict.rejected:
-                break
-        after, control_verdict = self._controls.control_seen(tls, approach.request, fresh=True)
-        result, reason = self._rejection(verdict, control_verdict, tls)
-        if result is not Result.PASSED:
-            self._trial.reproducer.remember(self.instance, tls, credential, approach)
-        if times > 1:
-            reason += f" ({number} new connections)"
-        return self._case(what, tls, result, reason, before, seen, after)
-
-    def _rejection(self, verdict: Verdict, control: Verdict, tls: TlsVersion) -> tuple[Result, str]:
-        if verdict.decision is Decision.ACCEPTED:
-            return Result.FAILED, f"expected rejected, saw {verdict.text}"
-        if verdict.decision is Decision.INCONCLUSIVE:
-            return Result.INCONCLUSIVE, verdict.text + self.instance.why()
-        if not control.accepted:
-            # A close without a word is what a crash looks like, and an alert may be about anything.
-            weak = "a close proves nothing then; " if verdict.evidence is Evidence.CLOSED else ""
-            return Result.INCONCLUSIVE, weak + self._refused_control(tls, control)
-        return Result.PASSED, verdict.text
-
-    def _refused_control(self, tls: TlsVersion, verdict: Verdict) -> str:
-        name = self._controls.control.name
-        return f"the twin that must be let in ({name}, TLS {tls}) was not: {verdict.text}{self._controls.why()}"
-
-    def _case(self, what: str, tls: TlsVersion, result: Result, reason: str, *seen: Observation) -> Case:
-        roles = ("control", "probe", "control")
-        observations = tuple(one.to_json() | {"role": role} for one, role in zip(seen, roles, strict=False))
-        return Case(what=what, tls=tls.value, outcome=result, reason=reason, observations=observations)
 
 
 def _reasons(cases: Sequence[Case]) -> str:

@@ -20,7 +20,16 @@ from enum import StrEnum
 
 from .tls.observation import Observation, Phase, Trouble
 
-__all__ = ["DEFAULT_STATUSES", "REJECT_STATUSES", "Decision", "Evidence", "Statuses", "Verdict", "judge", "judge_control"]
+__all__ = [
+    "DEFAULT_STATUSES",
+    "REJECT_STATUSES",
+    "Decision",
+    "Evidence",
+    "Statuses",
+    "Verdict",
+    "judge",
+    "judge_control",
+]
 
 REJECT_STATUSES = frozenset({400, 401, 403, 495, 496})
 """What servers answer to a bad client certificate; 495 and 496 are nginx's own."""

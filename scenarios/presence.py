@@ -39,4 +39,6 @@ def certificate_requested(mtls_trial: Trial) -> None:
     backend = mtls_trial.backend
     for tls in backend.versions:
         seen = backend.observe(mtls_trial.good, tls)
-        backend.shows("certificate request", seen, seen.certificate_requested, "CertificateRequest sent", "no CertificateRequest")
+        backend.shows(
+            "certificate request", seen, seen.certificate_requested, "CertificateRequest sent", "no CertificateRequest"
+        )

@@ -26,4 +26,3 @@ def replacement_takes_effect(mtls_trial: Trial) -> None:
         backend.reload(new.anchor)
         backend.accepts(new.credential)
         backend.rejects(old.credential, times=30)
-

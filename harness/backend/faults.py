@@ -17,7 +17,18 @@ from ..errors import UsageError
 from ..pki.authority import server_credential
 from ..pki.truststore import Truststore
 from ..tls.observation import TlsVersion
-from ..tls.policy import CONSTRAINTS, CORRECT_POLICY, NOT_AFTER, NOT_BEFORE, PATH, PRESENTED, SIGNATURES, Check, Peer, Policy
+from ..tls.policy import (
+    CONSTRAINTS,
+    CORRECT_POLICY,
+    NOT_AFTER,
+    NOT_BEFORE,
+    PATH,
+    PRESENTED,
+    SIGNATURES,
+    Check,
+    Peer,
+    Policy,
+)
 from .reference import Behaviour
 
 __all__ = ["FAULTS", "Fault", "behaviour_with"]
@@ -43,7 +54,9 @@ def behaviour_with(names: Iterable[str], behaviour: Behaviour = Behaviour()) -> 
     """*behaviour* with the named faults; raises UsageError for an unknown name."""
     for name in names:
         if name not in FAULTS:
-            raise UsageError(f"--fault ({name}): expected one of {', '.join(sorted(FAULTS))}. See 'pytest-mtls backend --list-faults'.")
+            raise UsageError(
+                f"--fault ({name}): expected one of {', '.join(sorted(FAULTS))}. See 'pytest-mtls backend --list-faults'."
+            )
         behaviour = FAULTS[name].change(behaviour)
     return behaviour
 
@@ -108,7 +121,9 @@ def dn_only(behaviour: Behaviour) -> Behaviour:
 @_fault("allow-lists of serial numbers")
 def serial_and_name_only(behaviour: Behaviour) -> Behaviour:
     """Compares serial and DN."""
-    return _with_path(behaviour, lambda peer, one: (peer.subject, peer.serial_number) == (one.subject, one.serial_number))
+    return _with_path(
+        behaviour, lambda peer, one: (peer.subject, peer.serial_number) == (one.subject, one.serial_number)
+    )
 
 
 @_fault("CVE-2023-2422 and its like")

@@ -49,7 +49,9 @@ class GivenMaterial(Material):
         return self.paths["truststore"]
 
 
-def serve(options: Mapping[str, str | None], *, faults: Iterable[str], alerts: bool, say: Callable[[str], object]) -> None:
+def serve(
+    options: Mapping[str, str | None], *, faults: Iterable[str], alerts: bool, say: Callable[[str], object]
+) -> None:
     """Serve until SIGINT or SIGTERM; *options* are host, port and the paths, None where not given.
 
     Paths that are given neither here nor as ``MTLS_…`` are made afresh in a temporary folder, which goes at the end;

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from ..errors import BackendError, Inconclusive
+from ..errors import BackendError, Inconclusive, StartError
 from ..pki.authority import Hierarchy
 from ..pki.credential import Credential
 from ..pki.gateway_certificate import control_credential
@@ -34,6 +34,8 @@ from .target import Target
 __all__ = ["Approach", "Instance", "Reloaded", "ServerSide", "endpoint_of", "reach", "started", "version_is_refused"]
 
 _PORT_ATTEMPTS = 3
+_PATIENCE = 6
+"""So many refused controls in a row before a backend is given up, and no scenario waits for its time-outs any more."""
 _IN_A_ROW = 30
 """So many new connections with the marker before a live reload is believed; Granian's second worker lags by seconds."""
 
@@ -83,6 +85,7 @@ class Instance:
         self._context: AbstractContextManager[Running] | None = None
         self._controls: dict[tuple[object, ...], tuple[Observation, Verdict]] = {}
         self._versions: tuple[TlsVersion, ...] | None = None
+        self._refusals = 0
 
     # --- what scenarios use
 
@@ -101,7 +104,9 @@ class Instance:
             self._versions = tuple(version for version in self.target.tls if self._speaks(version))
         if not self._versions:
             seen, verdict = self.control_seen(self.target.tls[-1])
-            raise Inconclusive(f"no TLS connection to {self.endpoint.url}: {verdict.text} ({seen.detail or 'no detail'})")
+            raise Inconclusive(
+                f"no TLS connection to {self.endpoint.url}: {verdict.text} ({seen.detail or 'no detail'})"
+            )
         return self._versions
 
     def probe(self, credential: Credential | None, tls: TlsVersion, approach: Approach = Approach()) -> Observation:
@@ -126,10 +131,13 @@ class Instance:
         The last one is kept: what stood after one negative stands before the next. *fresh* makes a new one.
         """
         key = (tls, request)
-        if fresh or key not in self._controls:
+        known = self._controls.get(key)
+        again = known is not None and not known[1].accepted and self._refusals < _PATIENCE
+        if known is None or fresh or again:
             seen = self.probe(self.control, tls, Approach(request=request))
-            self._controls[key] = seen, judge_control(seen, self.target.statuses)
-        return self._controls[key]
+            known = self._controls[key] = seen, judge_control(seen, self.target.statuses)
+            self._refusals = 0 if known[1].accepted else self._refusals + 1
+        return known
 
     def why(self) -> str:
         """What the backend says of its own end, for an inconclusive reason; empty while it runs."""
@@ -207,10 +215,10 @@ class Instance:
         up = poll_until(answers, self.target.start_within)
         trouble = getattr(self.running, "trouble", lambda: None)()
         if trouble:
-            raise BackendError(f"{self.target.name}: {trouble}. It has to keep running and listen on {self._where()}.")
+            raise StartError(f"{self.target.name}: {trouble}. It has to keep running and listen on {self._where()}.")
         if not up:
             lines = getattr(self.running, "last_lines", lambda: "")()
-            raise BackendError(
+            raise StartError(
                 f"{self.target.name}: expected a TLS server on {self._where()} within {self.target.start_within:g} s, "
                 f"saw: {_words(last[0])}{lines}. Use {{port}} or MTLS_PORT, or allow more by --start-within."
             )
@@ -264,7 +272,7 @@ def started(
     *versions* spares finding out what it speaks. Raises BackendError when it does not come up.
     """
     instance = _start(target, folder, server, control, truststore)
-    instance._versions = versions  # noqa: SLF001 - the two are one thing
+    instance._versions = versions
     try:
         yield instance
     finally:

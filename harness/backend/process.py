@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import BackendError, UsageError
+from ..errors import BackendError, StartError, UsageError
 from ..wait import poll_until
 from .contract import Material
 
@@ -41,7 +41,9 @@ def split_command(command: str, option: str) -> list[str]:
         close = difflib.get_close_matches(name, _NAMES, n=1, cutoff=0.75)
         if name not in _NAMES and close:
             known = " ".join(f"{{{known}}}" for known in _NAMES)
-            raise UsageError(f"{option}: unknown placeholder {{{name}}}: expected one of {known}. Did you mean {{{close[0]}}}?")
+            raise UsageError(
+                f"{option}: unknown placeholder {{{name}}}: expected one of {known}. Did you mean {{{close[0]}}}?"
+            )
     return words
 
 
@@ -75,11 +77,10 @@ class BackendProcess:
                     start_new_session=True,  # a process group of its own, so that all of it can be ended
                 )
             except OSError as error:
-                raise BackendError(
+                raise StartError(
                     f"command ({words[0]}): expected a program that can be run, saw: {error.strerror}. "
                     "Check the name, or give its full path."
                 ) from error
-        self._start_time = program
 
     @property
     def url(self) -> str:

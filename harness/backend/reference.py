@@ -21,7 +21,7 @@ from cryptography import x509
 from OpenSSL import SSL, crypto
 
 from ..clock import Clock, system_clock
-from ..errors import BackendError, MtlsError
+from ..errors import BackendError, MtlsError, StartError
 from ..pki.credential import Credential
 from ..pki.truststore import Truststore
 from ..tls.observation import TlsVersion
@@ -267,10 +267,10 @@ def embedded(material: Material, behaviour: Behaviour = Behaviour()) -> Iterator
 
 
 def listen(material: Material) -> socket.socket:
-    """A listening socket at the material's address; raises BackendError when the port is taken."""
+    """A listening socket at the material's address; raises StartError when the port is taken."""
     try:
         return socket.create_server((material.host, material.port))
     except OSError as error:
-        raise BackendError(
+        raise StartError(
             f"port ({material.host}:{material.port}): expected a free one, saw: {error.strerror}. Choose another port."
         ) from error

@@ -50,7 +50,9 @@ def parse_reload(text: str) -> ReloadWay:
         name = rest.upper().removeprefix("SIG")
         if f"SIG{name}" in signal.Signals.__members__:
             return ReloadWay(kind, (name,))
-        raise UsageError(f"--reload ({text}): expected a signal's name as in signal:HUP, saw {rest or 'none'}. See 'kill -l'.")
+        raise UsageError(
+            f"--reload ({text}): expected a signal's name as in signal:HUP, saw {rest or 'none'}. See 'kill -l'."
+        )
     if kind == "command":
         return ReloadWay(kind, tuple(split_command(rest, "--reload command")))
     raise UsageError(f"--reload ({text}): expected restart, signal:NAME, command:CMD or watch. Choose one of these.")

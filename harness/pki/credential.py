@@ -99,7 +99,9 @@ def read_file(path: Path, what: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{what} ({path}): expected a readable PEM file, saw: {error.strerror}. Check the path.") from error
+        raise UsageError(
+            f"{what} ({path}): expected a readable PEM file, saw: {error.strerror}. Check the path."
+        ) from error
 
 
 def read_certificates(path: Path, what: str) -> list[x509.Certificate]:

@@ -59,7 +59,9 @@ DEFECTS: dict[str, Defect] = {}
 _BOTH = ("gateway", "private-ca")
 
 
-def defect(*profiles: str, trusted: bool = False) -> Callable[[Callable[[Sample], Credential]], Callable[[Sample], Credential]]:
+def defect(
+    *profiles: str, trusted: bool = False
+) -> Callable[[Callable[[Sample], Credential]], Callable[[Sample], Credential]]:
     """Register a function as the defect of its name, for these *profiles*; its docstring is the published why."""
 
     def register(make: Callable[[Sample], Credential]) -> Callable[[Sample], Credential]:
@@ -152,7 +154,9 @@ def tampered_subject(sample: Sample) -> Credential:
     name = sample.good.leaf.subject.public_bytes()
     changed = name[:-1] + bytes((_other_letter(name[-1]),))
     # the subject stands after the issuer, so the last occurrence is the subject of a self-signed certificate too
-    return replace(sample.good, leaf=der.certificate_from_parts(der.replace_last(tbs, name, changed), algorithm, signature))
+    return replace(
+        sample.good, leaf=der.certificate_from_parts(der.replace_last(tbs, name, changed), algorithm, signature)
+    )
 
 
 @defect(*_BOTH)
@@ -169,12 +173,12 @@ def tampered_signature(sample: Sample) -> Credential:
 @defect(*_BOTH, trusted=True)
 def expired(sample: Sample) -> Credential:
     """Valid until yesterday; a gateway certificate lives 365 days, and nobody sends a reminder."""
-    return _dated(sample, timedelta(days=-365), timedelta(days=-1))
+    return _dated(sample, timedelta(days=-366), timedelta(days=-1))
 
 
 @defect(*_BOTH, trusted=True)
 def not_yet_valid(sample: Sample) -> Credential:
-    """Valid from tomorrow."""
+    """Its time has not come yet; a certificate counts from its notBefore on (RFC 5280 6.1.3(a)(2))."""
     return _dated(sample, timedelta(days=1), timedelta(days=366))
 
 
@@ -339,7 +343,5 @@ def _from_issuing(
 ) -> Credential:
     """A leaf as the sample's issuing authority would issue it, but for what is given here."""
     issuing = sample.authorities.issuing
-    leaf = _leaf_under(
-        sample, issuing.certificate, issuing.key, extensions=extensions, key=key, begin=begin, end=end
-    )
+    leaf = _leaf_under(sample, issuing.certificate, issuing.key, extensions=extensions, key=key, begin=begin, end=end)
     return replace(leaf, chain=sample.authorities.intermediates)

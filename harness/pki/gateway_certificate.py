@@ -73,4 +73,3 @@ def control_credential(*, clock: Clock = system_clock) -> Credential:
     begin = clock() - timedelta(hours=1)  # the backend's clock may be behind ours
     certificate = self_signed(subject, key, begin, begin + timedelta(days=365), extensions=CLIENT_EXTENSIONS)
     return Credential(certificate, key, name="control certificate")
-

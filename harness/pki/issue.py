@@ -63,6 +63,4 @@ def self_signed(
     serial: int | None = None,
 ) -> x509.Certificate:
     """A certificate whose subject is its issuer."""
-    return issue(
-        name, key, not_before, not_after, issuer=name, issuer_key=key, extensions=extensions, serial=serial
-    )
+    return issue(name, key, not_before, not_after, issuer=name, issuer_key=key, extensions=extensions, serial=serial)

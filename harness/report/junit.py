@@ -35,7 +35,8 @@ def to_junit(report: Report) -> bytes:
         ElementTree.SubElement(case, "error", message=_clean(problem)).text = _clean(problem)
     root = ElementTree.Element("testsuites")
     root.append(suite)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    content: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return content
 
 
 def _case(outcome: Outcome) -> ElementTree.Element:
@@ -62,7 +63,11 @@ def _details(outcome: Outcome) -> str:
     lines = [outcome.title, ""]
     lines += [f"{'TLS ' + case.tls if case.tls else 'start'}  {case.what}: {case.reason}" for case in outcome.cases]
     lines += ["", *(f"note: {note}" for note in outcome.notes)]
-    lines += [f"remedy: {outcome.remedy}", f"source: {'; '.join(outcome.references)}", f"reproduce: {outcome.reproduce}"]
+    lines += [
+        f"remedy: {outcome.remedy}",
+        f"source: {'; '.join(outcome.references)}",
+        f"reproduce: {outcome.reproduce}",
+    ]
     return "\n".join(lines)
 
 

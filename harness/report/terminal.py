@@ -43,14 +43,17 @@ class Terminal:
         """The head line."""
         about = tool()
         if self._verbosity >= 0:
-            self._line(f"{about['name']} {about['version']} ({about['openssl']}): {target}, profile {', '.join(profiles)}\n")
+            self._line(
+                f"{about['name']} {about['version']} ({about['openssl']}): {target}, profile {', '.join(profiles)}\n"
+            )
 
     def scenario(self, outcome: Outcome) -> None:
         """One scenario's line."""
         if self._verbosity < 0 and outcome.outcome in (Result.PASSED, Result.SKIPPED):
             return
         word = self._paint(f"{outcome.outcome.value:<12}", _COLOURS[outcome.outcome])
-        reason = outcome.reason
+        # why something is inconclusive is said once, at the end: it is mostly the same for many
+        reason = "" if outcome.outcome is Result.INCONCLUSIVE and self._verbosity < 1 else outcome.reason
         free = self._width - _ID_WIDTH - 16
         if self._verbosity < 1 and len(reason) > free > 20:
             reason = reason[: free - 1] + "…"
@@ -100,14 +103,16 @@ class Terminal:
             word = self._paint("inconclusive", _COLOURS[Result.INCONCLUSIVE])
             self._line(f"\n{word} {len(ids)} scenario{'s' if len(ids) > 1 else ''}")
             self._field("why", reason)
-            self._field("which", ", ".join(ids))
+            self._field("which", "all" if len(ids) == len(report.outcomes) > 1 else ", ".join(ids))
 
     def _left_out(self, report: Report) -> None:
         core = {outcome.id for outcome in report.left_out}
         if core:
             word = self._paint("PARTIAL", "1;33")
             needs = sorted({one for outcome in report.left_out for one in outcome.missing})
-            self._line(f"\n{word}: {len(core)} MUST scenarios were not run, because the target lacks: {', '.join(needs)}")
+            self._line(
+                f"\n{word}: {len(core)} MUST scenarios were not run, because the target lacks: {', '.join(needs)}"
+            )
             self._field("which", ", ".join(sorted(core)))
             self._field("remedy", "Let the harness start the backend (--command, --server) for the whole judgement.")
         others: dict[str, int] = {}
@@ -123,7 +128,7 @@ class Terminal:
         return f"{outcome.id} [{outcome.profile}]" if self._several_profiles else outcome.id
 
     def _field(self, name: str, text: str, *, wrap: bool = True) -> None:
-        lines = textwrap.wrap(text, max(40, min(self._width, 120) - 13)) if wrap else [text]
+        lines = textwrap.wrap(text, max(40, min(self._width, 120) - 13), break_on_hyphens=False) if wrap else [text]
         for number, line in enumerate(lines or [""]):
             self._line(f"  {name if number == 0 else '':<10} {line}")
 

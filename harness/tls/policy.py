@@ -78,7 +78,19 @@ _CODES = {
     SIGNATURES: {4, 6, 7},
     NOT_BEFORE: {9, 13},
     NOT_AFTER: {10, 14},
-    CONSTRAINTS: {24, 25, 32, 34, 47, 48, 79, 89, 90, 91, 92},  # basicConstraints, pathLen, keyCertSign, critical, names
+    CONSTRAINTS: {
+        24,
+        25,
+        32,
+        34,
+        47,
+        48,
+        79,
+        89,
+        90,
+        91,
+        92,
+    },  # basicConstraints, pathLen, keyCertSign, critical, names
     PURPOSE: {26},
     STRENGTH: {66, 67, 68},
 }

@@ -122,7 +122,12 @@ class Conversation:
     """One connection. This type has no public constructor; ``converse`` gives one."""
 
     def __init__(
-        self, endpoint: Endpoint, tls: TlsVersion, credential: Credential | None, ciphers: str | None, timeouts: Timeouts
+        self,
+        endpoint: Endpoint,
+        tls: TlsVersion,
+        credential: Credential | None,
+        ciphers: str | None,
+        timeouts: Timeouts,
     ) -> None:
         self._endpoint, self._tls, self._credential, self._timeouts = endpoint, tls, credential, timeouts
         self._seen = _Seen()

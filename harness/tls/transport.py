@@ -8,6 +8,7 @@ record by ``transport.get_extra_info("mtls")``.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -177,10 +178,8 @@ class TlsServerProtocol(asyncio.Protocol):
 
     def close(self) -> None:
         """Send close_notify and close TCP once all is written."""
-        try:
+        with contextlib.suppress(SSL.Error):
             self._tls.shutdown()
-        except SSL.Error:
-            pass
         self._end()
 
 
@@ -238,11 +237,11 @@ class _PlainTransport(asyncio.Transport):
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Hand over to another protocol (aiohttp does, for upgrades)."""
         assert isinstance(protocol, asyncio.Protocol)
-        self._protocol._inner = protocol  # noqa: SLF001 - the two classes are one thing
+        self._protocol._inner = protocol
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         """The inner protocol."""
-        inner = self._protocol._inner  # noqa: SLF001
+        inner = self._protocol._inner
         assert inner is not None
         return inner
 

@@ -47,7 +47,9 @@ def find_server(name: str) -> Server:
     """The server called *name*, if its program is installed; raises UsageError otherwise."""
     server = servers().get(name)
     if server is None:
-        raise UsageError(f"--server ({name}): expected one of {', '.join(sorted(servers()))}. Or start yours by --command.")
+        raise UsageError(
+            f"--server ({name}): expected one of {', '.join(sorted(servers()))}. Or start yours by --command."
+        )
     if find_program(server.program) is None:
         raise UsageError(
             f"--server ({name}): expected the program '{server.program}', which is not installed. "
