@@ -26,6 +26,7 @@ from .pki.gateway_certificate import gateway_credential
 from .pki.truststore import Truststore
 from .reproduce import Reproducer
 from .scenario import Level, Profile, Scenario
+from .subject import CaseLog, Subject
 
 __all__ = ["Generation", "Trial", "run"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..harness.pki.credential import Credential
 from ..harness.scenario import GATEWAY, MUST, scenario
-from ..harness.trial import Subject, Trial
+from ..harness.subject import Subject
+from ..harness.trial import Trial
 
 _AWS = "API Gateway: rotate an expiring client certificate"
 

@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -52,7 +52,7 @@ class ServerSide:
 class Approach:
     """How a connection differs from an ordinary one."""
 
-    request: Request = Request()
+    request: Request = field(default_factory=Request)
     send_server_name: bool = True
     ciphers: str | None = None
     """TLS 1.2 suites, in OpenSSL's notation."""
@@ -170,10 +170,7 @@ class Instance:
 
     def _lets_in(self, credential: Credential, times: int) -> bool:
         tls = self.versions[-1]
-        for _ in range(times):
-            if not judge_control(self.probe(credential, tls), self.target.statuses).accepted:
-                return False
-        return True
+        return all(judge_control(self.probe(credential, tls), self.target.statuses).accepted for _ in range(times))
 
     def _own_material(self) -> Material:
         if self.material is None:
@@ -300,7 +297,8 @@ def _start(
 
 def reach(target: Target) -> Instance:
     """The backend that runs already at ``target.endpoint``."""
-    assert target.endpoint is not None and target.credential is not None
+    assert target.endpoint is not None
+    assert target.credential is not None
     return Instance(target, target.endpoint, target.credential)
 
 
