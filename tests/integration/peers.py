@@ -54,6 +54,7 @@ class Dialogue:
 
     def __init__(self, raw: socket.socket, context: SSL.Context) -> None:
         self.raw = raw
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # Nagle would keep back what a reset then destroys
         self.server_name: str | None = None
         self.chain: tuple[x509.Certificate, ...] = ()
         self._deadline = time.monotonic() + _SECONDS

@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
 from pytest_mtls.harness.errors import UsageError
 from pytest_mtls.harness.pki.authority import MAX_DEPTH, Hierarchy, new_hierarchy, server_credential
 
@@ -49,7 +50,8 @@ def test_depth_counts_ca_certificates(depth: int) -> None:
 def test_other_depths_are_refused(depth: int) -> None:
     """API Gateway allows chains of up to four."""
 
-    with pytest.raises(UsageError, match=rf"^depth \({depth}\): expected 1 to 4 CA certificates\. API Gateway allows no more\.$"):
+    message = rf"^depth \({depth}\): expected 1 to 4 CA certificates\. API Gateway allows no more\.$"
+    with pytest.raises(UsageError, match=message):
         new_hierarchy(depth)
 
 
@@ -100,8 +102,8 @@ def test_openssl_finds_the_path_from_leaf_to_root(hierarchy: Hierarchy, tmp_path
     leaf.write_bytes(credential.leaf.public_bytes(Encoding.PEM))
     root.write_bytes(hierarchy.root.public_bytes(Encoding.PEM))
     chain.write_bytes(credential.certificate_pem)
-    words = ["verify", "-show_chain", "-purpose", "sslclient", "-CAfile", str(root), "-untrusted", str(chain), str(leaf)]
-    done = subprocess.run([program, *words], capture_output=True, text=True, check=False)
+    words = [program, "verify", "-show_chain", "-purpose", "sslclient", "-CAfile", root, "-untrusted", chain, leaf]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert len(re.findall(r"^depth=", done.stdout, re.MULTILINE)) == hierarchy.depth + 1, done.stderr
 
 

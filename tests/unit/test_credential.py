@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+
 from pytest_mtls.harness.errors import UsageError
 from pytest_mtls.harness.pki.authority import Hierarchy, new_hierarchy
 from pytest_mtls.harness.pki.credential import Credential, read_certificates, write_private
@@ -231,32 +232,35 @@ def _key_is_ed25519(_: Credential, certificate: Path, key: Path) -> None:
     key.write_bytes(ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, _PKCS8, NoEncryption()))
 
 
+_CERTIFICATE, _KEY = r"the client \(\S+/client\.pem\)", r"private key \(\S+/client\.key\)"
+
+
 @pytest.mark.parametrize(
-    ("broken", "message"),
+    ("broken", "file", "seen", "remedy"),
     [
-        (_no_certificate_file, r"^the client \(\S+/client\.pem\): .*saw: No such file or directory\. Check the path\.$"),
-        (_certificate_is_a_folder, r"^the client \(\S+/client\.pem\): .*saw: Is a directory\. Check the path\.$"),
-        (_no_key_file, r"^private key \(\S+/client\.key\): .*saw: No such file or directory\. Check the path\.$"),
-        (_certificate_is_text, r"^the client \(\S+/client\.pem\): expected PEM certificates, .* Give a file with BEGIN CERT"),
-        (_certificate_is_empty, r"^the client \(\S+/client\.pem\): expected PEM certificates, .* Give a file with BEGIN CERT"),
-        (_certificate_is_the_key, r"^the client \(\S+/client\.pem\): expected PEM certificates, .* Give a file with BEGIN CE"),
-        (_certificate_of_unknown_kind, r"^the client \(\S+/client\.pem\): expected an RSA or EC public key, .* Give a cred"),
-        (_key_is_text, r"^private key \(\S+/client\.key\): expected a PEM private key, .* Give a file with a BEGIN PRIVATE"),
-        (_key_is_the_certificate, r"^private key \(\S+/client\.key\): expected a PEM private key, .* Give a file with a BEG"),
-        (_key_is_encrypted, r"^private key \(\S+/client\.key\): .*saw an encrypted one\. Decrypt a copy with 'openssl pkey'"),
-        (_key_is_encrypted_in_the_old_form, r"^private key \(\S+/client\.key\): .*saw an encrypted one\. Decrypt a copy"),
-        (_key_is_another, r"^private key \(\S+/client\.key\): .*certificate in \S+/client\.pem, saw another one\. Give the"),
-        (_key_is_ed25519, r"^private key \(\S+/client\.key\): expected RSA or EC, saw Ed25519PrivateKey\. Give a credential"),
+        (_no_certificate_file, _CERTIFICATE, "No such file or directory", "Check the path"),
+        (_certificate_is_a_folder, _CERTIFICATE, "Is a directory", "Check the path"),
+        (_certificate_is_text, _CERTIFICATE, "expected PEM certificates, saw none", "BEGIN CERTIFICATE"),
+        (_certificate_is_empty, _CERTIFICATE, "expected PEM certificates, saw none", "BEGIN CERTIFICATE"),
+        (_certificate_is_the_key, _CERTIFICATE, "expected PEM certificates, saw none", "BEGIN CERTIFICATE"),
+        (_certificate_of_unknown_kind, _CERTIFICATE, "expected an RSA or EC public key", "Give a credential"),
+        (_no_key_file, _KEY, "No such file or directory", "Check the path"),
+        (_key_is_text, _KEY, "expected a PEM private key, saw none", "BEGIN PRIVATE KEY"),
+        (_key_is_the_certificate, _KEY, "expected a PEM private key, saw none", "BEGIN PRIVATE KEY"),
+        (_key_is_encrypted, _KEY, "saw an encrypted one", "Decrypt a copy with 'openssl pkey'"),
+        (_key_is_encrypted_in_the_old_form, _KEY, "saw an encrypted one", "Decrypt a copy with 'openssl pkey'"),
+        (_key_is_another, _KEY, r"certificate in \S+/client\.pem, saw another one", "Give the key"),
+        (_key_is_ed25519, _KEY, "expected RSA or EC, saw Ed25519PrivateKey", "Give a credential"),
     ],
     ids=lambda value: value.__name__.strip("_").replace("_", "-") if callable(value) else "",
 )
 def test_what_cannot_be_read_is_named_with_a_remedy(
-    credential: Credential, files: tuple[Path, Path], broken: Broken, message: str
+    credential: Credential, files: tuple[Path, Path], broken: Broken, file: str, seen: str, remedy: str
 ) -> None:
-    """Each thing that can be wrong with two files gives one line: which file, what was expected and seen, what to do."""
+    """Whatever is wrong with two files gives one line: which file, what was expected and seen, what to do."""
 
     broken(credential, *files)
-    with pytest.raises(UsageError, match=message) as caught:
+    with pytest.raises(UsageError, match=f"^{file}: .*{seen}.*\\. .*{remedy}.*\\.$") as caught:
         Credential.from_files(*files, name="the client")
     assert "\n" not in str(caught.value)
 

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
+
 from pytest_mtls.harness.pki import der
 from pytest_mtls.harness.pki.issue import CLIENT_EXTENSIONS, Extensions, self_signed
 from pytest_mtls.harness.pki.keys import PrivateKey, new_ec_key, new_rsa_key

@@ -6,6 +6,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
 from pytest_mtls.harness.pki.keys import new_ec_key, new_rsa_key, rsa_key_without_its_secret
 
 _MESSAGE = b"what a CertificateVerify signs"

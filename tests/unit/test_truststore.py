@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
+
 from pytest_mtls.harness.errors import UsageError
 from pytest_mtls.harness.pki.gateway_certificate import control_credential, gateway_credential
 from pytest_mtls.harness.pki.keys import new_ec_key
@@ -151,7 +153,7 @@ def test_other_pem_blocks_are_no_certificates(a: x509.Certificate) -> None:
 _BROKEN: dict[str, tuple[Shape, str]] = {
     "cut off at the end": (
         lambda one, two: one + two[:200],
-        r"^roots\.pem: expected an END CERTIFICATE line in block 2, saw the end of the file\. It was cut off; copy it anew\.$",
+        r"^roots\.pem: expected an END CERTIFICATE line in block 2, saw the end of the file\. .* copy it anew\.$",
     ),
     "cut off in the middle": (
         lambda one, two: one[:200] + b"\n" + two,
@@ -217,7 +219,7 @@ def _with_size(like: x509.Certificate, octets: int) -> x509.Certificate:
     builder = x509.CertificateBuilder(
         like.issuer, like.subject, key.public_key(), 1, like.not_valid_before_utc, like.not_valid_after_utc
     )
-    return builder.add_extension(filler, critical=False).sign(key, like.signature_hash_algorithm)
+    return builder.add_extension(filler, critical=False).sign(key, hashes.SHA256())
 
 
 # --- writing
@@ -291,7 +293,7 @@ def test_a_reader_never_sees_half_a_bundle(a: x509.Certificate, b: x509.Certific
     finally:
         done.set()
         reader.join(10)
-    assert bundles[0] in seen and seen <= set(bundles)
+    assert {bundles[0]} <= seen <= set(bundles)
 
 
 @pytest.mark.parametrize("step", ["os.replace", "os.fchmod"])
