@@ -37,9 +37,9 @@ Start your backend with `server/server.pem`, `server/server.key` and a truststor
     curl --cacert server/server-ca.pem --cert gateway/old.pem --key gateway/old.key https://localhost:8443/
 
 `kit.json` lists, under `cases`, which certificate must be accepted or rejected with which truststore (and CRL), and how
-much that matters (`level`). Every truststore has somebody who must be accepted. Try that one too: a backend that refuses
-everybody proves nothing. Rejected means a TLS alert, a closed connection, or an HTTP status such as 403; no answer at
-all proves nothing either.
+much that matters (`level`). Every truststore has somebody who must be accepted. Try that one too: a backend that
+refuses everybody proves nothing. Rejected means a TLS alert, a closed connection, or an HTTP status such as 403; no
+answer at all proves nothing either, nor does a client that declines to present a weak certificate (curl: error 58).
 
 Begin with `gateway/truststore-both-old-first.pem`: the two gateway certificates in it have one name, and many servers
 let in the first alone, so that a rotation cuts the gateway off.

@@ -178,6 +178,7 @@ def draft_kit(depth: int, clock: Clock) -> Draft:
 
 
 def _draft_gateway(draft: Draft) -> None:
+    """Gateway certificates old and new, the truststores of a rotation from one to the other, and the defects."""
     older = gateway_credential(not_before=draft.created - _OLD_AGE)
     younger = gateway_credential(not_before=draft.created - timedelta(hours=1))  # a server's clock may be behind ours
     old = draft.credential("gateway/old", older, "The gateway certificate that a rotation replaces.")
@@ -194,17 +195,13 @@ def _draft_gateway(draft: Draft) -> None:
 
 
 def _draft_private_ca(draft: Draft, hierarchy: Hierarchy) -> None:
+    """The hierarchy, a good leaf, truststores, revocation, and the defects."""
     for number, authority in enumerate(hierarchy.authorities):
         stem = f"intermediate-{number}" if number else "root"
         why = f"The authority in place {number + 1} of {hierarchy.depth}, root first; with its key you can issue more."
         draft.credential(f"private-ca/{stem}", Credential(authority.certificate, authority.key), why)
     good = hierarchy.issue(clock=draft.clock, rsa_key=True)
     client = draft.credential("private-ca/client", good, "A good client certificate: leaf and intermediates.")
-    revoked = draft.credential(
-        "private-ca/revoked",
-        hierarchy.issue("revoked.example", clock=draft.clock),
-        "A leaf that its authority takes back.",
-    )
     leaf = draft.bundle(
         "private-ca/leaf.pem", Kind.CERTIFICATE, (good.leaf,), "The good leaf without its intermediates."
     )
@@ -218,15 +215,22 @@ def _draft_private_ca(draft: Draft, hierarchy: Hierarchy) -> None:
     draft.case(client, root, PRIVATE_CA)
     for shown in (client, replace(client, certificate=leaf, chain=None)):
         draft.case(shown, whole, PRIVATE_CA)
-    for name, (listed, why) in _CRLS.items():
-        serials = (revoked.credential.leaf.serial_number,) if listed else ()
-        issuing, *others = reversed(hierarchy.authorities)
-        own = crl_of(issuing, serials, clock=draft.clock, number=1 + listed)
-        lists = (own, *(empty_crl(other, clock=draft.clock) for other in others))  # many servers want one of each
-        crl = draft.add(f"private-ca/{name}.crl.pem", Kind.CRL, b"".join(lists), why)
-        draft.case(client, root, PRIVATE_CA, crl=crl)
-        draft.case(revoked, root, PRIVATE_CA, crl=crl, accepted=not listed)
+    _draft_revocation(draft, hierarchy, client, root)
     _draft_defects(draft, Sample(good, hierarchy, draft.clock), client, client)
+
+
+def _draft_revocation(draft: Draft, hierarchy: Hierarchy, client: _Presented, truststore: str) -> None:
+    """A leaf to revoke, and the lists without and with it; *client* is let in by both."""
+    taken_back = hierarchy.issue("revoked.example", clock=draft.clock)
+    revoked = draft.credential("private-ca/revoked", taken_back, "A leaf that its authority takes back.")
+    issuing, *above = reversed(hierarchy.authorities)
+    for name, (listed, why) in _CRLS.items():
+        serials = (taken_back.leaf.serial_number,) if listed else ()
+        own = crl_of(issuing, serials, clock=draft.clock, number=2 if listed else 1)
+        others = (empty_crl(authority, clock=draft.clock) for authority in above)  # many servers want one of each
+        crl = draft.add(f"private-ca/{name}.crl.pem", Kind.CRL, b"".join((own, *others)), why)
+        draft.case(client, truststore, PRIVATE_CA, crl=crl)
+        draft.case(revoked, truststore, PRIVATE_CA, crl=crl, accepted=not listed)
 
 
 def _draft_defects(draft: Draft, sample: Sample, good: _Presented, control: _Presented) -> None:
@@ -254,6 +258,7 @@ def _draft_defects(draft: Draft, sample: Sample, good: _Presented, control: _Pre
 
 
 def _draft_server(draft: Draft) -> None:
+    """What the backend under test presents: leaf and one intermediate, under a root of its own."""
     hierarchy = new_hierarchy(2)
     credential = server_credential(hierarchy=hierarchy)
     draft.credential("server/server", credential, "The backend's certificate for localhost, 127.0.0.1 and ::1.")

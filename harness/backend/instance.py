@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from ..errors import BackendError, Inconclusive, StartError
+from ..errors import BackendError, Inconclusive, MtlsError, StartError
 from ..pki.authority import Hierarchy
 from ..pki.credential import Credential
 from ..pki.gateway_certificate import control_credential
@@ -183,8 +183,13 @@ class Instance:
         """Start the backend and wait until it answers by TLS; raises BackendError when it ends or stays silent."""
         assert self.target.factory is not None
         began = time.monotonic()
-        self._context = self.target.factory(self._own_material())
-        self.running = self._context.__enter__()
+        try:
+            context = self.target.factory(self._own_material())
+            self.running, self._context = context.__enter__(), context
+        except MtlsError:
+            raise
+        except Exception as error:  # a factory is somebody else's code
+            raise StartError(f"{self.target.name}: does not start: {type(error).__name__}: {error}") from error
         try:
             self.endpoint = endpoint_of(self.running.url, self.target.path, self.material)
             self._await_answer()

@@ -102,7 +102,18 @@ def test_openssl_finds_the_path_from_leaf_to_root(hierarchy: Hierarchy, tmp_path
     leaf.write_bytes(credential.leaf.public_bytes(Encoding.PEM))
     root.write_bytes(hierarchy.root.public_bytes(Encoding.PEM))
     chain.write_bytes(credential.certificate_pem)
-    words = [program, "verify", "-show_chain", "-purpose", "sslclient", "-CAfile", root, "-untrusted", chain, leaf]
+    words: list[str | Path] = [
+        program,
+        "verify",
+        "-show_chain",
+        "-purpose",
+        "sslclient",
+        "-CAfile",
+        root,
+        "-untrusted",
+        chain,
+        leaf,
+    ]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert len(re.findall(r"^depth=", done.stdout, re.MULTILINE)) == hierarchy.depth + 1, done.stderr
 

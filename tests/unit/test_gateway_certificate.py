@@ -337,7 +337,7 @@ def test_of_two_real_certificates_the_first_is_trusted(verify: Verify, first: st
 
 
 @pytest.mark.parametrize("stem", [_EARLIER, _LATER])
-def test_partial_chains_spring_the_trap(verify: Verify, stem: str) -> None:
+def test_partial_chains_are_the_way_out(verify: Verify, stem: str) -> None:
     """With X509_V_FLAG_PARTIAL_CHAIN every certificate in the bundle counts."""
 
     bundle = [_real_pem(_EARLIER), _real_pem(_LATER)]

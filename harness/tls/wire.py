@@ -1,0 +1,144 @@
+"""Octets between a socket and a TLS connection in memory, each step with a deadline.
+
+How it works: the socket does not block, and the loop goes on reading whatever happens to our writing: a server that
+refuses may close while we still write, and its alert is only seen by who goes on reading. Nothing is written to a peer
+that has ended TCP already, so that what counts as sent did have somebody to read it.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from OpenSSL import SSL
+
+from .notes import Notes
+from .observation import Closing, Phase
+
+__all__ = ["PeerClosed", "TimedOut", "Wire", "open_tcp"]
+
+_T = TypeVar("_T")
+_CHUNK = 65_536
+
+
+class PeerClosed(Exception):
+    """The peer ended TCP; the notes say how."""
+
+
+class TimedOut(Exception):
+    """The deadline passed."""
+
+
+def open_tcp(host: str, port: int, seconds: float) -> socket.socket:
+    """Connect to the first address of *host* that takes it, within *seconds* for all of them together.
+
+    The name look-up is the operating system's and has its own patience. Raises OSError, gaierror for the name.
+    """
+    deadline = time.monotonic() + seconds
+    try:
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
+    failure: OSError | None = None
+    for number, (family, kind, protocol, _, address) in enumerate(addresses):
+        candidate = socket.socket(family, kind, protocol)
+        try:
+            # a fair share for each, or a dead first address would starve the others
+            candidate.settimeout(max(deadline - time.monotonic(), 0.001) / (len(addresses) - number))
+            candidate.connect(address)
+        except OSError as error:
+            candidate.close()
+            failure = failure or error
+        else:
+            return candidate
+    raise failure or OSError("no address")
+
+
+class Wire:
+    """An open TCP connection to the peer, and the TLS connection that speaks over it."""
+
+    def __init__(self, tcp: socket.socket, tls: SSL.Connection, notes: Notes) -> None:
+        self._socket, self._tls, self._notes = tcp, tls, notes
+        self._outgoing = bytearray()
+        self._write_failed = False
+        tcp.setblocking(False)
+        tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def drive(self, step: Callable[[], _T], deadline: float) -> _T:
+        """Repeat *step* until it has what it needs, moving octets both ways meanwhile.
+
+        The deadline holds however busy the peer keeps us. Raises TimedOut, PeerClosed, and what TLS raises.
+        """
+        while time.monotonic() < deadline:
+            try:
+                return step()
+            except SSL.WantReadError:
+                self._move(deadline)
+        raise TimedOut
+
+    def flush(self) -> None:
+        """Write what TLS wants to send, as far as TCP takes it. Raises PeerClosed when the peer had ended it before."""
+        self._collect()
+        if not self._outgoing:
+            return
+        self._look_for_the_end()
+        if self._notes.certificate_written:
+            self._notes.reach(Phase.CERTIFICATE_SENT)
+        try:
+            while self._outgoing:
+                del self._outgoing[: self._socket.send(self._outgoing)]
+        except BlockingIOError:
+            pass
+        except ConnectionError:
+            # The peer has closed. What it said before is still to be read, so this is not the end.
+            self._outgoing.clear()
+            self._write_failed = True
+
+    def close(self) -> None:
+        """Close TCP."""
+        self._socket.close()
+
+    def _collect(self) -> None:
+        try:
+            while True:
+                self._outgoing += self._tls.bio_read(_CHUNK)
+        except SSL.WantReadError:
+            pass
+
+    def _move(self, deadline: float) -> None:
+        """Write what can be written, wait until something can be read, and read it."""
+        poll = select.poll()
+        while True:
+            self.flush()
+            if self._read_some():
+                return
+            poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._outgoing else 0))
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or not poll.poll(remaining * 1000):
+                raise TimedOut
+
+    def _look_for_the_end(self) -> None:
+        self._receive(1, socket.MSG_PEEK)
+
+    def _read_some(self) -> bool:
+        data = self._receive(_CHUNK)
+        if data:
+            self._notes.note_octets(data)
+            self._tls.bio_write(data)
+        return bool(data)
+
+    def _receive(self, most: int, flags: int = 0) -> bytes | None:
+        """What TCP has, None when it has nothing yet; raises PeerClosed at its end."""
+        try:
+            data = self._socket.recv(most, flags)
+        except BlockingIOError:
+            return None
+        except ConnectionError:
+            data, self._write_failed = b"", True
+        if not data:
+            self._notes.closing = Closing.RESET if self._write_failed else Closing.FIN
+            raise PeerClosed
+        return data
