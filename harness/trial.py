@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 
@@ -198,15 +199,15 @@ class Trial:
             target=self._target_facts(),
         )
 
-    def _target_facts(self) -> dict[str, object]:
-        opened = self.bench.opened
-        versions: list[str] = []
-        for shared in opened:
-            try:
-                versions += [version for version in shared.instance.versions if version not in versions]
-            except Inconclusive:
-                continue
-        return {"url": opened[0].instance.endpoint.url if opened else None, "tls": sorted(versions)}
+    def _target_facts(self) -> dict[str, Any]:
+        target, opened = self.bench.target, self.bench.opened
+        return {
+            "kind": target.kind,
+            "name": target.name,
+            "capabilities": sorted(target.all_capabilities),
+            "url": opened[0].instance.url if opened else None,
+            "tls": sorted({tls.value for shared in opened for tls in shared.instance.known_versions}),
+        }
 
 
 def _reasons(cases: Sequence[Case]) -> str:

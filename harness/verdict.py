@@ -153,6 +153,8 @@ def _refused(seen: Observation, statuses: Statuses, *, control_status: int | Non
 
 def _closed(seen: Observation) -> Verdict:
     # FIN, close_notify and reset differ from try to try on one server (measured): they are one observation.
+    if seen.phase is Phase.ANSWER:
+        return _inconclusive("the connection was closed after an answer, as any server may do between two requests")
     if not seen.certificate_requested and not seen.resumed:
         return _inconclusive("the connection was closed, but no certificate had been asked for")
     if seen.phase < Phase.CERTIFICATE_SENT:

@@ -109,6 +109,11 @@ class Instance:
             )
         return self._versions
 
+    @property
+    def known_versions(self) -> tuple[TlsVersion, ...]:
+        """The versions that were found so far; empty before the first connection."""
+        return self._versions or ()
+
     def probe(self, credential: Credential | None, tls: TlsVersion, approach: Approach = Approach()) -> Observation:
         """One connection under *tls* with *credential*."""
         endpoint = self.endpoint

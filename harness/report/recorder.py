@@ -48,13 +48,15 @@ class Recorder:
     def report(self) -> Report:
         """The report of what was recorded so far."""
         target, selection = self._settings.target, self._settings.selection
+        # a repository's own factory is known to who ran the scenarios, not to the options
+        facts = next((outcome.target for outcome in self._outcomes if outcome.target), {})
         return Report(
             started=self._started,
             seconds=time.monotonic() - self._began,
-            kind=target.kind,
-            name=target.name,
+            kind=facts.get("kind", target.kind),
+            name=facts.get("name", target.name),
             profiles=tuple(selection.profiles),
-            capabilities=tuple(sorted(target.all_capabilities)),
+            capabilities=tuple(facts.get("capabilities", sorted(target.all_capabilities))),
             strict=self._settings.strict,
             outcomes=tuple(self._outcomes),
             problems=tuple(self._problems),

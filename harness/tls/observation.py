@@ -39,6 +39,11 @@ class Phase(IntEnum):
     ANSWER = 6
     """The final status line and headers of an HTTP answer were read."""
 
+    @property
+    def word(self) -> str:
+        """The name as reports write it."""
+        return self.name.lower().replace("_", "-")
+
 
 class Closing(StrEnum):
     """How the peer ended the connection."""
@@ -68,6 +73,8 @@ class Trouble(StrEnum):
     """Our own TLS library refused to go on."""
     NOT_HTTP = "not-http"
     """Octets came that are no HTTP/1.1 answer."""
+    NOT_KEPT = "not-kept"
+    """A connection that did not outlast the request before, so that this one was not sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +148,7 @@ class Observation:
     detail: str
     """The trouble in words."""
     received: int
-    """Octets of application data that came from the peer."""
+    """Octets of application data that came from the peer since this request began."""
     answer: HttpAnswer | None
     resumed: bool
     server_chain: tuple[x509.Certificate, ...]
@@ -157,7 +164,7 @@ class Observation:
             "presented": None if self.presented is None else _presented_json(self.presented),
             "certificate_requested": self.certificate_requested,
             "acceptable_issuers": list(self.acceptable_issuers),
-            "phase": self.phase.name.lower().replace("_", "-"),
+            "phase": self.phase.word,
             "negotiated": self.negotiated,
             "resumed": self.resumed,
             "alert": None

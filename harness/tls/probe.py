@@ -1,41 +1,35 @@
 """The probe: one TLS connection with one credential, one HTTP request, and a frozen observation of it.
 
-How it works: pyOpenSSL over memory BIOs, a non-blocking socket, and a loop that goes on reading whatever happens to our
-writing. In TLS 1.3 our side of the handshake ends before the server has judged our certificate, so a request is always
-sent and the answer read (RFC 8446 4.4.2.4); a server that refuses may close while we still write, and its alert is only
-seen by who goes on reading. pyOpenSSL's info callback gives alerts by number and the steps of the handshake; stdlib ssl
-shows neither. The probe never judges: it does not even verify the server's certificate, only records it.
+How it works: pyOpenSSL over memory BIOs (``wire`` moves the octets, ``notes`` keeps what OpenSSL tells) and h11. In TLS
+1.3 our side of the handshake ends before the server has judged our certificate, so a request is always sent and the
+answer read (RFC 8446 4.4.2.4). The whole answer has one deadline and a limit, so that no peer can hold the probe. The
+probe never judges: it does not even verify the server's certificate, only records it.
 """
 
 from __future__ import annotations
 
 import errno
-import select
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TypeVar
 
 import h11
-from OpenSSL import SSL
+from cryptography import x509
+from OpenSSL import SSL, crypto
 
 from ..pki.credential import Credential
-from .alerts import CLOSE_NOTIFY, USER_CANCELED, Alert
+from .notes import Notes, client_context
 from .observation import Closing, HttpAnswer, Observation, Phase, Presented, TlsVersion, Trouble
+from .wire import PeerClosed, TimedOut, Wire, open_tcp
 
 __all__ = ["Conversation", "Endpoint", "Request", "Timeouts", "converse", "probe"]
 
-_T = TypeVar("_T")
 _CHUNK = 65_536
 _HEAD = 512
-_VERSIONS = {TlsVersion.TLS12: SSL.TLS1_2_VERSION, TlsVersion.TLS13: SSL.TLS1_3_VERSION}
-_STEPS = {
-    b"SSLv3/TLS read server hello": Phase.SERVER_HELLO,
-    b"SSLv3/TLS write client certificate": Phase.CERTIFICATE_SENT,
-}
+_LONGEST_HEADERS = 131_072
+_LONGEST_BODY = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,19 +62,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """How long each phase may take, in seconds."""
+    """How long each phase may take as a whole, in seconds."""
 
     connect: float = 5.0
     handshake: float = 5.0
     answer: float = 5.0
-
-
-class _PeerClosed(Exception):
-    """The peer ended TCP."""
-
-
-class _TimedOut(Exception):
-    """The deadline of a phase passed."""
 
 
 def probe(
@@ -129,70 +115,82 @@ class Conversation:
         ciphers: str | None,
         timeouts: Timeouts,
     ) -> None:
-        self._endpoint, self._tls, self._credential, self._timeouts = endpoint, tls, credential, timeouts
-        self._seen = _Seen()
-        self._socket: socket.socket | None = None
-        self._tls_connection = SSL.Connection(_context(tls, credential, ciphers), None)
-        self._tls_connection.set_app_data(self._seen)
-        self._tls_connection.set_connect_state()
-        if endpoint.server_name is not None:
-            self._tls_connection.set_tlsext_host_name(endpoint.server_name.encode("idna"))
-        self._outgoing = bytearray()
-        self._http = h11.Connection(our_role=h11.CLIENT)
+        self._endpoint, self._version, self._credential, self._timeouts = endpoint, tls, credential, timeouts
+        self._seen = Notes()
+        self._wire: Wire | None = None
+        self._tls = SSL.Connection(client_context(tls, credential, ciphers), None)
+        self._tls.set_app_data(self._seen)
+        self._tls.set_connect_state()
+        self._http = h11.Connection(our_role=h11.CLIENT, max_incomplete_event_size=_LONGEST_HEADERS)
 
     def ask(self, request: Request = Request()) -> Observation:
-        """Connect if need be, send *request* and read its answer; returns what has been seen so far."""
+        """Connect if need be, send *request* and read its answer.
+
+        Returns what has been seen of the connection so far, and of the answer to this request. Raises
+        h11.LocalProtocolError for a request that cannot be written as HTTP.
+        """
         seen = self._seen
-        seen.answer = None
+        seen.begin_request()
         try:
-            if self._socket is None:
-                self._connect()
-                self._handshake()
-            self._send(request)
-            self._read_answer()
-        except _PeerClosed:
+            if self._wire is None:
+                self._wire = self._connect()
+                self._handshake(self._wire)
+                self._exchange(request, self._wire)
+            elif self._http.our_state is self._http.their_state is h11.DONE:
+                self._http.start_next_cycle()
+                self._exchange(request, self._wire)
+            else:
+                seen.fail(Trouble.NOT_KEPT, "the connection was not kept open after the request before")
+        except PeerClosed:
             pass  # already noted
-        except _TimedOut:
-            seen.fail(Trouble.TIMEOUT, f"nothing came after {_phase_words(seen.phase)}")
+        except TimedOut:
+            amount = f"only {seen.received} octets" if seen.received else "nothing"
+            seen.fail(Trouble.TIMEOUT, f"{amount} came after {_phase_words(seen.phase)}")
         except SSL.ZeroReturnError:
             seen.closing = Closing.CLOSE_NOTIFY
         except SSL.Error as error:
             self._note_tls_error(error)
-        except h11.ProtocolError as error:
-            seen.fail(Trouble.NOT_HTTP, f"the answer is not HTTP/1.1: {error}")
+        except h11.RemoteProtocolError as error:
+            if seen.closing is None:  # otherwise the answer was cut short, which is no trouble but incomplete
+                seen.fail(Trouble.NOT_HTTP, f"the answer is not HTTP/1.1: {error}")
         except OSError as error:
-            seen.fail(*_connect_trouble(error))
+            seen.fail(*_tcp_trouble(error))
         return self._observation()
 
     def close(self) -> None:
         """Send close_notify, if that is still possible, and close TCP."""
-        if self._socket is None:
+        if self._wire is None:
             return
-        try:
+        with suppress(SSL.Error, PeerClosed, OSError):
             if self._seen.phase >= Phase.HANDSHAKE and self._seen.closing is None:
-                self._tls_connection.shutdown()
-            self._collect()
-            self._write_some()
-        except (SSL.Error, _PeerClosed):
-            pass
-        self._socket.close()
+                self._tls.shutdown()
+            self._wire.flush()
+        self._wire.close()
 
     # --- the phases
 
-    def _connect(self) -> None:
-        address = (self._endpoint.host, self._endpoint.port)
-        self._socket = socket.create_connection(address, timeout=self._timeouts.connect)
-        self._socket.setblocking(False)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def _connect(self) -> Wire:
+        try:
+            if self._endpoint.server_name is not None:
+                self._tls.set_tlsext_host_name(self._endpoint.server_name.encode("idna"))
+            tcp = open_tcp(self._endpoint.host, self._endpoint.port, self._timeouts.connect)
+        except UnicodeError as error:
+            raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
         self._seen.reach(Phase.CONNECTED)
+        return Wire(tcp, self._tls, self._seen)
 
-    def _handshake(self) -> None:
-        self._drive(self._tls_connection.do_handshake, self._timeouts.handshake)
+    def _handshake(self, wire: Wire) -> None:
+        wire.drive(self._tls.do_handshake, time.monotonic() + self._timeouts.handshake)
+        wire.flush()
         self._seen.reach(Phase.HANDSHAKE)
 
-    def _send(self, request: Request) -> None:
-        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
-            self._http.start_next_cycle()
+    def _exchange(self, request: Request, wire: Wire) -> None:
+        self._tls.sendall(self._serialized(request))
+        wire.flush()
+        self._seen.reach(Phase.REQUEST_SENT)
+        self._read_answer(wire, time.monotonic() + self._timeouts.answer)
+
+    def _serialized(self, request: Request) -> bytes:
         headers = [
             ("Host", self._endpoint.authority),
             ("User-Agent", "pytest-mtls"),
@@ -205,129 +203,62 @@ class Conversation:
         data = self._http.send(h11.Request(method=request.method, target=target, headers=headers)) or b""
         if request.body:
             data += self._http.send(h11.Data(data=request.body)) or b""
-        data += self._http.send(h11.EndOfMessage()) or b""
-        self._tls_connection.sendall(data)
-        self._collect()
-        self._write_some()
-        self._seen.reach(Phase.REQUEST_SENT)
+        return data + (self._http.send(h11.EndOfMessage()) or b"")
 
-    def _read_answer(self) -> None:
-        deadline = time.monotonic() + self._timeouts.answer
+    def _read_answer(self, wire: Wire, deadline: float) -> None:
         draft: _Draft | None = None
         try:
             while True:
                 event = self._http.next_event()
                 if event is h11.NEED_DATA:
-                    self._receive(deadline)
+                    self._receive(wire, deadline)
                 elif isinstance(event, h11.Response):
                     self._seen.reach(Phase.ANSWER)
                     draft = _Draft(event)
                 elif isinstance(event, h11.Data) and draft is not None:
                     draft.add(bytes(event.data))
+                    if draft.length > _LONGEST_BODY:
+                        return
                 elif isinstance(event, h11.EndOfMessage) and draft is not None:
                     draft.complete = True
                     return
-                elif isinstance(event, h11.ConnectionClosed):
+                elif event is h11.PAUSED:
+                    self._seen.fail(Trouble.NOT_HTTP, "the peer switched to another protocol")
                     return
         finally:
             if draft is not None:
                 self._seen.answer = draft.answer()
 
-    def _receive(self, deadline: float) -> None:
-        """Feed h11 with what comes next; the end of the stream is fed too, for bodies that end with it."""
+    def _receive(self, wire: Wire, deadline: float) -> None:
+        """Feed h11 with what comes next; close_notify too, for bodies that end with it (RFC 9112 9.8: with nothing less)."""
         try:
-            data = self._drive(lambda: self._tls_connection.recv(_CHUNK), deadline - time.monotonic())
-        except (SSL.ZeroReturnError, _PeerClosed) as error:
-            if isinstance(error, SSL.ZeroReturnError):
-                self._seen.closing = Closing.CLOSE_NOTIFY
-            if self._http.their_state is h11.SEND_BODY:
-                self._http.receive_data(b"")
-                return
-            raise
+            data = wire.drive(lambda: self._tls.recv(_CHUNK), deadline)
+        except SSL.ZeroReturnError:
+            if self._http.their_state is not h11.SEND_BODY:
+                raise
+            self._seen.closing = Closing.CLOSE_NOTIFY
+            self._http.receive_data(b"")
+            return
         self._seen.received += len(data)
         self._http.receive_data(data)
-
-    # --- octets
-
-    def _drive(self, step: Callable[[], _T], seconds: float) -> _T:
-        """Repeat *step* until it has what it needs, moving octets both ways meanwhile."""
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                result = step()
-            except SSL.WantReadError:
-                self._collect()
-                self._move(deadline)
-                continue
-            self._collect()
-            self._write_some()
-            return result
-
-    def _collect(self) -> None:
-        """Take what TLS wants to send."""
-        try:
-            while True:
-                self._outgoing += self._tls_connection.bio_read(_CHUNK)
-        except SSL.WantReadError:
-            pass
-
-    def _move(self, deadline: float) -> None:
-        """Write what can be written, wait until something can be read, and read it."""
-        assert self._socket is not None
-        poll = select.poll()
-        while True:
-            self._write_some()
-            if self._read_some():
-                return
-            poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._outgoing else 0))
-            remaining = deadline - time.monotonic()
-            if remaining <= 0 or not poll.poll(remaining * 1000):
-                raise _TimedOut
-
-    def _write_some(self) -> None:
-        assert self._socket is not None
-        try:
-            while self._outgoing:
-                del self._outgoing[: self._socket.send(self._outgoing)]
-        except BlockingIOError:
-            pass
-        except OSError:
-            # The peer has closed. What it said before is still to be read, so this is not the end.
-            self._outgoing.clear()
-            self._seen.write_failed = True
-
-    def _read_some(self) -> bool:
-        assert self._socket is not None
-        try:
-            data = self._socket.recv(_CHUNK)
-        except BlockingIOError:
-            return False
-        except OSError:
-            data = b""
-            self._seen.write_failed = True
-        if not data:
-            self._seen.closing = Closing.RESET if self._seen.write_failed else Closing.FIN
-            raise _PeerClosed
-        self._tls_connection.bio_write(data)
-        return True
 
     # --- what was seen
 
     def _note_tls_error(self, error: SSL.Error) -> None:
-        if self._seen.alert is not None:
+        if self._seen.alert is not None and self._seen.alert.fatal:
             return  # the peer's alert is the reason
-        reasons = "; ".join(str(entry[-1]) for entry in error.args[0]) if error.args and error.args[0] else repr(error)
-        not_tls = self._seen.phase < Phase.SERVER_HELLO
-        self._seen.fail(Trouble.NOT_TLS if not_tls else Trouble.LOCAL_TLS, reasons)
+        queue = error.args[0] if error.args and isinstance(error.args[0], list) else [(repr(error),)]
+        reasons = "; ".join(str(entry[-1]) for entry in queue)
+        self._seen.fail(Trouble.LOCAL_TLS if self._seen.peer_speaks_tls else Trouble.NOT_TLS, reasons)
 
     def _observation(self) -> Observation:
-        seen, connection = self._seen, self._tls_connection
+        seen, connection = self._seen, self._tls
         agreed = seen.phase >= Phase.SERVER_HELLO
         cipher = connection.get_cipher_name() if agreed else None
         names = connection.get_client_ca_list() if seen.requested else []
         return Observation(
             url=self._endpoint.url,
-            tls=self._tls,
+            tls=self._version,
             server_name=self._endpoint.server_name,
             presented=None if self._credential is None else Presented.of(self._credential),
             phase=seen.phase,
@@ -342,35 +273,8 @@ class Conversation:
             received=seen.received,
             answer=seen.answer,
             resumed=seen.phase >= Phase.HANDSHAKE and not seen.server_certificate,
-            server_chain=tuple(connection.get_peer_cert_chain(as_cryptography=True) or ()) if agreed else (),
+            server_chain=_readable(connection.get_peer_cert_chain() or []) if agreed else (),
         )
-
-
-class _Seen:
-    """What the callbacks and phases note while the connection lives."""
-
-    def __init__(self) -> None:
-        self.began = time.perf_counter()
-        self.phase = Phase.START
-        self.times: dict[str, float] = {}
-        self.requested = self.server_certificate = self.write_failed = False
-        self.alert: Alert | None = None
-        self.closing: Closing | None = None
-        self.trouble: Trouble | None = None
-        self.detail = ""
-        self.received = 0
-        self.answer: HttpAnswer | None = None
-
-    def elapsed(self) -> float:
-        return round((time.perf_counter() - self.began) * 1000, 3)
-
-    def reach(self, phase: Phase) -> None:
-        if phase > self.phase:
-            self.phase = phase
-            self.times[phase.name.lower().replace("_", "-")] = self.elapsed()
-
-    def fail(self, trouble: Trouble, detail: str) -> None:
-        self.trouble, self.detail = trouble, detail
 
 
 class _Draft:
@@ -379,68 +283,34 @@ class _Draft:
     def __init__(self, response: h11.Response) -> None:
         self._response = response
         self._head = b""
-        self._length = 0
+        self.length = 0
         self.complete = False
 
     def add(self, data: bytes) -> None:
-        self._length += len(data)
+        """Take a piece of the body."""
+        self.length += len(data)
         self._head += data[: _HEAD - len(self._head)]
 
     def answer(self) -> HttpAnswer:
+        """The answer as far as it came."""
         return HttpAnswer(
             status=self._response.status_code,
             version=self._response.http_version.decode(),
             headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in self._response.headers),
             head=self._head.decode("utf-8", "replace"),
-            length=self._length,
+            length=self.length,
             complete=self.complete,
         )
 
 
-@lru_cache(maxsize=64)
-def _context(tls: TlsVersion, credential: Credential | None, ciphers: str | None) -> SSL.Context:
-    """The client's settings; kept, because making one takes as long as a third of a handshake."""
-    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    context.set_min_proto_version(_VERSIONS[tls])
-    context.set_max_proto_version(_VERSIONS[tls])
-    # Weak credentials are presented on purpose; whether they are taken is for the backend to say, not for our library.
-    context.set_cipher_list(f"{ciphers or 'DEFAULT'}:@SECLEVEL=0".encode())
-    context.set_info_callback(_note_step)
-    if credential is not None:
-        context.use_certificate(credential.leaf)
-        for certificate in credential.chain:
-            context.add_extra_chain_cert(certificate)
-        context.use_privatekey(credential.key)
-    return context
-
-
-def _note_step(connection: SSL.Connection, where: int, value: int) -> None:
-    """OpenSSL calls this for each step of the handshake and each alert."""
-    seen: _Seen = connection.get_app_data()
-    if where & SSL.SSL_CB_ALERT and where & SSL.SSL_CB_READ:
-        number, fatal = value & 0xFF, value >> 8 == 2
-        if number != CLOSE_NOTIFY:
-            tls13 = connection.get_protocol_version() >= SSL.TLS1_3_VERSION
-            # RFC 8446 6: but for these two every alert is fatal, whatever its level says
-            seen.alert = Alert(number, fatal or (tls13 and number != USER_CANCELED), seen.phase.name.lower())
-    elif where & SSL.SSL_CB_LOOP:
-        step = connection.get_state_string()
-        if step in _STEPS:
-            seen.reach(_STEPS[step])
-        elif step == b"SSLv3/TLS read server certificate request":
-            seen.requested = True
-        elif step == b"SSLv3/TLS read server certificate":
-            seen.server_certificate = True
-
-
-def _connect_trouble(error: OSError) -> tuple[Trouble, str]:
+def _tcp_trouble(error: OSError) -> tuple[Trouble, str]:
     if isinstance(error, socket.gaierror):
         return Trouble.NAME, f"the host name cannot be resolved: {error.strerror}"
     if isinstance(error, TimeoutError):
         return Trouble.TIMEOUT, "TCP did not open in time"
     if error.errno == errno.ECONNREFUSED:
         return Trouble.REFUSED, "the connection was refused: nobody listens there"
-    return Trouble.UNREACHABLE, f"TCP could not be opened: {error.strerror or error}"
+    return Trouble.UNREACHABLE, f"TCP failed: {error.strerror or error}"
 
 
 def _phase_words(phase: Phase) -> str:
@@ -458,3 +328,12 @@ def _phase_words(phase: Phase) -> str:
 def _rfc4514(components: list[tuple[bytes, bytes]]) -> str:
     parts = [f"{key.decode()}={value.decode('utf-8', 'replace')}" for key, value in reversed(components)]
     return ",".join(parts)
+
+
+def _readable(chain: list[crypto.X509]) -> tuple[x509.Certificate, ...]:
+    """The certificates that cryptography can read: it is stricter than OpenSSL."""
+    certificates = []
+    for certificate in chain:
+        with suppress(ValueError):
+            certificates.append(certificate.to_cryptography())
+    return tuple(certificates)

@@ -35,13 +35,11 @@ class TimedOut(Exception):
 def open_tcp(host: str, port: int, seconds: float) -> socket.socket:
     """Connect to the first address of *host* that takes it, within *seconds* for all of them together.
 
-    The name look-up is the operating system's and has its own patience. Raises OSError, gaierror for the name.
+    The name look-up is the operating system's and has its own patience. Raises OSError (gaierror for the
+    name), and UnicodeError for what cannot be a name.
     """
     deadline = time.monotonic() + seconds
-    try:
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:
-        raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     failure: OSError | None = None
     for number, (family, kind, protocol, _, address) in enumerate(addresses):
         candidate = socket.socket(family, kind, protocol)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pytest_mtls.harness.pki.authority import server_credential
@@ -12,10 +10,7 @@ from pytest_mtls.harness.pki.credential import Credential
 from pytest_mtls.harness.pki.gateway_certificate import control_credential
 from pytest_mtls.harness.tls.observation import TlsVersion
 
-# --import-mode=importlib puts no folder of tests on the path, and the tests share one module.
-sys.path.insert(0, str(Path(__file__).parent))
-
-from peers import Peers, Provoke
+from .peers import Peers, Provoke
 
 
 @pytest.fixture(params=list(TlsVersion), ids=lambda tls: f"tls{tls}")

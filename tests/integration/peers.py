@@ -1,9 +1,9 @@
 """Scripted TLS peers on loopback: each connection is served by a script, which misbehaves at the moment it chooses.
 
-How it works: one thread a peer, a blocking socket, and pyOpenSSL over memory BIOs, so that a script sees and may put in
-every octet between two TLS records. Alerts that OpenSSL would not send at that moment are written by hand: in plaintext
-before TLS 1.2 starts to encrypt, under the server's first application key in TLS 1.3. Any client certificate is let in
-unless the script asks for OpenSSL's own verdict. Every wait has a deadline and every thread is joined.
+How it works: one thread a peer, a blocking socket, and pyOpenSSL over memory BIOs, so that a script can put any octet
+onto the wire between two TLS records. Alerts that OpenSSL would not send at that moment are written by hand: in
+plaintext before TLS 1.2 starts to encrypt, under the server's application key in TLS 1.3. Any client certificate is let
+in unless the script asks for OpenSSL's own verdict. Every wait has a deadline, and every thread is joined.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from cryptography import x509
@@ -58,8 +59,8 @@ class Dialogue:
         self.server_name: str | None = None
         self.chain: tuple[x509.Certificate, ...] = ()
         self._deadline = time.monotonic() + _SECONDS
-        self._stop_at_certificate = self._stopped_at_certificate = self._trust_openssl = self._shaken = False
-        self._secret, self._secret_seen, self._records = b"", False, 0
+        self._stop_at_certificate = self._stopped = self._trust_openssl = self._shaken = False
+        self._secret, self._flight_sent, self._records = b"", False, 0
         self._tls = SSL.Connection(context, None)
         self._tls.set_app_data(self)
         self._tls.set_accept_state()
@@ -70,15 +71,27 @@ class Dialogue:
         """A handshake; *strict* leaves the verdict on the certificate, and the alert, to OpenSSL."""
         self._trust_openssl = strict
         mode = SSL.VERIFY_PEER if ask else SSL.VERIFY_NONE
-        self._tls.set_verify(mode | (SSL.VERIFY_FAIL_IF_NO_PEER_CERT if strict else 0), _record)
+        self._tls.set_verify(mode | (SSL.VERIFY_FAIL_IF_NO_PEER_CERT if strict else 0), _verify)
         self._drive(self._tls.do_handshake)
         self._shaken = True
         name = self._tls.get_servername()
         self.server_name = None if name is None else name.decode()
         self.chain = tuple(self._tls.get_peer_cert_chain(as_cryptography=True) or ())
 
+    def ask_again(self) -> None:
+        """Ask for a certificate by a second handshake on the same connection (TLS 1.2 only)."""
+        self._tls.set_verify(SSL.VERIFY_PEER, _verify)
+        self._tls.renegotiate()
+        self._drive(self._tls.do_handshake)
+        while self._tls.renegotiate_pending():
+            with suppress(SSL.WantReadError):
+                self._tls.do_handshake()
+            self._flush()
+            if self._tls.renegotiate_pending():
+                self._feed()
+
     def read_request(self) -> bytes:
-        """Read a request with its body, if it has a Content-Length."""
+        """Read a request, with its body if it has a Content-Length."""
         head, _, body = self.read_head().partition(b"\r\n\r\n")
         for line in head.split(b"\r\n"):
             name, _, value = line.partition(b":")
@@ -112,13 +125,13 @@ class Dialogue:
 
     def send_flight(self, records: int | None = None) -> None:
         """Stop once our first flight (ServerHello … CertificateRequest …) was sent, or its first *records* records."""
-        self._tls.set_verify(SSL.VERIFY_PEER, _record)
-        while not (flight := self._outgoing()):
-            self._feed()
-            try:
+        self._tls.set_verify(SSL.VERIFY_PEER, _verify)
+        while True:
+            with suppress(SSL.WantReadError):
                 self._tls.do_handshake()
-            except SSL.WantReadError:
-                continue
+            if flight := self._outgoing():
+                break
+            self._feed()
         self.write(b"".join(_split(flight)[:records]))
 
     def read_certificate(self) -> None:
@@ -134,14 +147,27 @@ class Dialogue:
 
     def write(self, data: bytes) -> None:
         """Put octets onto TCP beside TLS."""
-        self.raw.settimeout(self._remaining())
+        self._wait()
         try:
             self.raw.sendall(data)
         except ConnectionError as error:
             raise Gone from error
 
+    def trickle(self, data: bytes, *, inside: bool, seconds: float = 0.02) -> None:
+        """Send *data* again and again, one octet at a time with a pause before each, until the client has gone."""
+        while True:
+            for number in range(len(data)):
+                if select.select([self.raw], [], [], seconds)[0] and not self.raw.recv(_CHUNK):
+                    raise Gone
+                (self.say if inside else self.write)(data[number : number + 1])
+
+    def flood(self, data: bytes) -> None:
+        """Send *data* as application data as fast as TCP takes it, until the client has gone."""
+        while True:
+            self.say(data)
+
     def alert(self, number: int, *, fatal: bool = True) -> None:
-        """Send any alert: in TLS 1.2 before encryption starts, in TLS 1.3 after our first flight."""
+        """Send any alert: in TLS 1.2 before encryption starts, in TLS 1.3 after our first flight too."""
         text = bytes((2 if fatal else 1, number))
         if self._secret:
             self.write(self._encrypted(text + bytes((_ALERT,))))
@@ -152,15 +178,16 @@ class Dialogue:
 
     def choke(self) -> None:
         """Let our OpenSSL read a spoiled record: it sends bad_record_mac (20), encrypted, in either version."""
-        self._tls.bio_write(bytes((_APPLICATION_DATA, 3, 3, 0, 40)) + bytes(40))
-        try:
-            self._tls.recv(_CHUNK)
-        except SSL.Error:
-            self._flush()
+        self._tls.bio_write(bytes((_APPLICATION_DATA, 3, 3, 0x40, 0)) + bytes(0x4000))
+        with suppress(SSL.Error):
+            while True:
+                self._tls.recv(_CHUNK)
+        self._flush()
 
     def fin(self) -> None:
         """End our side of TCP, and let the client end its own."""
-        self.raw.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # the client may have gone first
+            self.raw.shutdown(socket.SHUT_WR)
         self.hold()
 
     def reset(self) -> None:
@@ -170,27 +197,29 @@ class Dialogue:
 
     def hold(self) -> None:
         """Say nothing more, and take what comes until the client has gone."""
-        try:
+        with suppress(ConnectionError):
+            self._wait()
             while self.raw.recv(_CHUNK):
-                self.raw.settimeout(self._remaining())
-        except ConnectionError:
-            pass
+                self._wait()
 
-    # --- octets
+    # --- what OpenSSL calls
 
     def verified(self, ok: bool) -> bool:
-        """OpenSSL's verify callback."""
-        self._stopped_at_certificate = self._stop_at_certificate
-        return not self._stop_at_certificate and (ok or not self._trust_openssl)
+        """Whether a certificate is let pass."""
+        self._stopped = self._stop_at_certificate
+        return not self._stopped and (ok or not self._trust_openssl)
 
     def note_secret(self, line: bytes) -> None:
-        """OpenSSL's key log callback."""
+        """A line of the key log."""
         label, _, secret = line.split()
         if label == b"SERVER_TRAFFIC_SECRET_0":
             self._secret = bytes.fromhex(secret.decode())
 
-    def _remaining(self) -> float:
-        return max(self._deadline - time.monotonic(), 0.001)
+    # --- octets
+
+    def _wait(self) -> None:
+        """Let the next call on the socket wait no longer than the connection's deadline."""
+        self.raw.settimeout(max(self._deadline - time.monotonic(), 0.001))
 
     def _drive(self, step: Callable[[], _T]) -> _T:
         while True:
@@ -200,7 +229,7 @@ class Dialogue:
                 self._flush()
                 self._feed()
             except SSL.Error as error:
-                if self._stopped_at_certificate:
+                if self._stopped:
                     raise _CertificateRead from error
                 self._flush()
                 raise Gone from error
@@ -212,7 +241,7 @@ class Dialogue:
         return self._drive(lambda: self._tls.recv(_CHUNK))
 
     def _feed(self) -> None:
-        self.raw.settimeout(self._remaining())
+        self._wait()
         try:
             data = self.raw.recv(_CHUNK)
         except ConnectionError as error:
@@ -221,26 +250,24 @@ class Dialogue:
             raise Gone
         self._tls.bio_write(data)
 
-    def _outgoing(self) -> bytes:
-        """What TLS wants to send. Counts the records under the first application key, which follow our first flight."""
-        before, data = self._secret_seen, b""
-        try:
-            while True:
-                data += self._tls.bio_read(_CHUNK)
-        except SSL.WantReadError:
-            pass
-        self._secret_seen = bool(self._secret)
-        if before:
-            self._records += len(_split(data))
-        return data
-
     def _flush(self) -> None:
         self.write(self._outgoing())
+
+    def _outgoing(self) -> bytes:
+        """What TLS wants to send; counts the records under the application key, all of which follow our first flight."""
+        data = b""
+        with suppress(SSL.WantReadError):
+            while True:
+                data += self._tls.bio_read(_CHUNK)
+        if self._flight_sent:
+            self._records += len(_split(data))
+        self._flight_sent = bool(self._secret)
+        return data
 
     def _encrypted(self, inner: bytes) -> bytes:
         """A TLS 1.3 record around *inner*, text and content type (RFC 8446 5.2, 5.3, 7.3)."""
         if self._tls.get_cipher_name() != "TLS_AES_256_GCM_SHA384":
-            raise AssertionError("records by hand are encrypted by OpenSSL's first suite only")
+            raise AssertionError("records are written by hand for OpenSSL's first suite only")
         key, vector = _expand(self._secret, b"key", 32), _expand(self._secret, b"iv", 12)
         nonce = (int.from_bytes(vector, "big") ^ self._records).to_bytes(12, "big")
         header = struct.pack("!BHH", _APPLICATION_DATA, 0x0303, len(inner) + 16)
@@ -330,22 +357,10 @@ class Peers:
         host: str = "127.0.0.1",
         versions: tuple[TlsVersion, ...] = tuple(TlsVersion),
         trusted: tuple[x509.Certificate, ...] = (),
+        server: Credential | None = None,
     ) -> Peer:
         """A peer whose first connections are served by *scripts*; *trusted* matters to strict handshakes only."""
-        context = SSL.Context(SSL.TLS_SERVER_METHOD)
-        context.set_min_proto_version(_VERSIONS[min(versions)])
-        context.set_max_proto_version(_VERSIONS[max(versions)])
-        context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
-        context.use_certificate(self._server.leaf)
-        for certificate in self._server.chain:
-            context.add_extra_chain_cert(certificate)
-        context.use_privatekey(self._server.key)
-        context.set_session_id(b"scripted peer")
-        context.set_keylog_callback(_note_secret)
-        store = context.get_cert_store()
-        for certificate in trusted:
-            if store is not None:
-                store.add_cert(crypto.X509.from_cryptography(certificate))
+        context = _server_context(server or self._server, versions, trusted)
         peer = Peer(host, context)
         self._started.append(peer)
         for script in scripts:
@@ -372,7 +387,6 @@ class Provoke:
     peers: Peers
     client: Credential
     tls: TlsVersion
-    timeouts: Timeouts = field(default=PATIENT)
 
     def __call__(
         self,
@@ -389,9 +403,8 @@ class Provoke:
         before = self._control(peer)
         presented = None if anonymous else credential or self.client
         seen = probe(peer.endpoint(), tls=self.tls, credential=presented, request=request, timeouts=timeouts)
-        verdict = judge(seen, before)
         self._control(peer)
-        return Judged(seen, verdict)
+        return Judged(seen, judge(seen, before))
 
     def _control(self, peer: Peer) -> Observation:
         seen = probe(peer.endpoint(), tls=self.tls, credential=self.client, timeouts=PATIENT)
@@ -401,7 +414,27 @@ class Provoke:
         return seen
 
 
-def _record(connection: SSL.Connection, _certificate: crypto.X509, _code: int, _depth: int, ok: int) -> bool:
+def _server_context(
+    server: Credential, versions: tuple[TlsVersion, ...], trusted: tuple[x509.Certificate, ...]
+) -> SSL.Context:
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(_VERSIONS[min(versions)])
+    context.set_max_proto_version(_VERSIONS[max(versions)])
+    context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
+    context.use_certificate(server.leaf)
+    for certificate in server.chain:
+        context.add_extra_chain_cert(certificate)
+    context.use_privatekey(server.key)
+    context.set_session_id(b"scripted peer")
+    context.set_keylog_callback(_note_secret)
+    store = context.get_cert_store()
+    for certificate in trusted:
+        if store is not None:
+            store.add_cert(crypto.X509.from_cryptography(certificate))
+    return context
+
+
+def _verify(connection: SSL.Connection, _certificate: crypto.X509, _code: int, _depth: int, ok: int) -> bool:
     dialogue: Dialogue = connection.get_app_data()
     return dialogue.verified(bool(ok))
 

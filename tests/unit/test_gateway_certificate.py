@@ -62,7 +62,7 @@ def _outer_algorithm(certificate: x509.Certificate) -> list[Element]:
 
 def _name(element: Element) -> list[tuple[str, int, bytes]]:
     """The attributes of a name in their order: object identifier in hex, string type, value."""
-    found = []
+    found: list[tuple[str, int, bytes]] = []
     for part in _elements(element.content):
         (attribute,) = _elements(part.content)
         oid, value = _elements(attribute.content)

@@ -1,0 +1,1 @@
+"""Tests with real sockets, servers and processes. A package, so that they can share ``peers``."""
