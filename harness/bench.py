@@ -15,7 +15,7 @@ from cryptography import x509
 from .backend.instance import Instance, ServerSide, reach, started
 from .backend.target import Target
 from .clock import Clock, system_clock
-from .errors import BackendError, StartError, UsageError
+from .errors import BackendError, Inconclusive, StartError, UsageError
 from .pki.authority import new_hierarchy, server_credential
 from .pki.credential import Credential
 from .pki.defects import Sample
@@ -51,6 +51,7 @@ class Bench:
         self._stack = ExitStack()
         self._shared: dict[Profile, Shared | BackendError] = {}
         self._names: set[str] = set()
+        self._starts_beside = False
         self._keys: dict[int, PrivateKey] = {}
 
     def __enter__(self) -> Bench:
@@ -87,7 +88,7 @@ class Bench:
     def shared(self, profile: Profile) -> Shared:
         """The shared backend of *profile*, started on first use.
 
-        Raises BackendError when it does not start; the same one each time, so that it is explained once.
+        Raises BackendError when it does not start, or is lost by now; the same one each time, so that it is explained once.
         """
         if profile not in self._shared:
             try:
@@ -97,16 +98,43 @@ class Bench:
         shared = self._shared[profile]
         if isinstance(shared, BackendError):
             raise shared
+        self._require_alive()
         return shared
 
     def require_start(self, profile: Profile) -> None:
-        """Raise the StartError of the shared backend, if it has one: then no other start need be tried."""
+        """Raise BackendError if the shared backend does not start, or one was lost: then no other start need be tried."""
+        self._require_alive()
         try:
             self.shared(profile)
         except StartError:
             raise
         except BackendError:
             pass  # it is up and refuses the good credential; a scenario with a backend of its own may tell why
+
+    def prove_start(self, profile: Profile) -> None:
+        """Start a second backend with good material beside the shared one, unless one was started already.
+
+        Raises Inconclusive when it does not come up: then another one's not starting says nothing about its material.
+        """
+        shared = self.shared(profile).instance
+        if self._starts_beside:
+            return
+        control = self.new_control()
+        try:
+            with self.start("twin", Truststore((control.leaf,)), control, shared.known_versions):
+                pass
+        except BackendError as error:
+            raise Inconclusive(f"a second backend with good material does not start beside the first: {error}") from error
+
+    @property
+    def lost(self) -> str | None:
+        """Why a shared backend is of no use any more, if one is: it ended, or refuses everybody."""
+        return next((lost for one in self.opened if (lost := one.instance.lost)), None)
+
+    def _require_alive(self) -> None:
+        lost = self.lost
+        if lost:
+            raise BackendError(lost)
 
     @property
     def opened(self) -> list[Shared]:
@@ -128,6 +156,7 @@ class Bench:
         with started(
             target, folder, server=self.server, control=control, truststore=truststore, versions=versions
         ) as instance:
+            self._starts_beside = bool(self.opened)
             try:
                 yield instance
             finally:
@@ -141,6 +170,7 @@ class Bench:
         Raises BackendError for the first that does not; then nothing that was observed in between can be trusted.
         """
         for shared in self.opened:
+            self._require_alive()
             instance = shared.instance
             if not any(instance.control_seen(tls, fresh=True)[1].accepted for tls in instance.versions):
                 _, verdict = instance.control_seen(instance.versions[-1])

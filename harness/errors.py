@@ -29,7 +29,14 @@ class BackendError(MtlsError):
 
 
 class StartError(BackendError):
-    """The backend could not be started, or nobody speaks TLS where it should: nothing can be judged."""
+    """The backend could not be started, or nobody speaks TLS where it should: nothing can be judged.
+
+    *listening*: something does listen there, so it cannot be said that it did not start.
+    """
+
+    def __init__(self, message: str, *, listening: bool = False) -> None:
+        super().__init__(message)
+        self.listening = listening
 
 
 class Finding(AssertionError):

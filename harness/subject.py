@@ -45,6 +45,7 @@ class Subject:
 
     def observe(self, credential: Credential | None, tls: TlsVersion) -> Observation:
         """One ordinary connection, not judged."""
+        self._require_alive()
         return self.instance.probe(credential, tls)
 
     def reload(self, *trusted: x509.Certificate) -> Reloaded:
@@ -91,6 +92,7 @@ class Subject:
 
     def speaks(self, tls: TlsVersion, approach: Approach) -> None:
         """The control must be let in under *tls*; that the version itself is refused is a failure, not a mishap."""
+        self._require_alive()
         control = self.instance.control
         seen = self.instance.probe(control, tls, approach)
         verdict = judge_control(seen, self.instance.target.statuses)
@@ -111,10 +113,16 @@ class Subject:
     # --- one case
 
     def _each(self, versions: tuple[TlsVersion, ...] | None, one: Callable[[TlsVersion], Case]) -> bool:
-        cases = [one(tls) for tls in (versions or self.versions)]
-        for case in cases:
-            self._log.cases.append(case)
+        cases = []
+        for tls in versions or self.versions:
+            self._require_alive()
+            cases.append(one(tls))
+            self._log.cases.append(cases[-1])
         return all(case.outcome is Result.PASSED for case in cases)
+
+    def _require_alive(self) -> None:
+        self.instance.require_alive()
+        self._controls.require_alive()
 
     def _accepts(self, credential: Credential, what: str, tls: TlsVersion, approach: Approach) -> Case:
         before, before_verdict = self._controls.control_seen(tls, approach.request)

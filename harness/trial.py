@@ -18,7 +18,7 @@ from typing import Any
 from cryptography import x509
 
 from .bench import Bench, Shared
-from .errors import BackendError, Inconclusive, MtlsError, NotApplicable
+from .errors import BackendError, Inconclusive, MtlsError, NotApplicable, StartError
 from .outcome import Case, Outcome, Result
 from .pki.authority import new_hierarchy
 from .pki.credential import Credential
@@ -143,12 +143,17 @@ class Trial:
             try:
                 subject = Subject(self._log, stack.enter_context(start), controls=shared)
             except BackendError as error:
-                reason = str(error).replace(f"{self.bench.folder}{os.sep}", "")
-                self._log.cases.append(
-                    Case(what=what, tls=None, outcome=Result.PASSED, reason=f"does not start: {reason}")
-                )
+                self._log.cases.append(self._not_started(error, what))
                 subject = None
             yield subject
+
+    def _not_started(self, error: BackendError, what: str) -> Case:
+        """That a backend did not start holds only beside others that do, and when nobody listens in its place."""
+        self.bench.prove_start(self.profile)
+        reason = str(error).replace(f"{self.bench.folder}{os.sep}", "")
+        if isinstance(error, StartError) and error.listening:
+            return Case(what=what, tls=None, outcome=Result.INCONCLUSIVE, reason=reason)
+        return Case(what=what, tls=None, outcome=Result.PASSED, reason=f"does not start: {reason}")
 
     @property
     def _label(self) -> str:
@@ -168,6 +173,8 @@ class Trial:
         unclear = [case for case in self._log.cases if case.outcome is Result.INCONCLUSIVE]
         if failed:
             return Result.FAILED, _reasons(failed)
+        if trouble is not None or unclear:
+            trouble = self.bench.lost or trouble  # one reason for all that a lost backend spoils
         if trouble is not None:
             return Result.INCONCLUSIVE, trouble
         if unclear:

@@ -35,7 +35,9 @@ __all__ = ["Approach", "Instance", "Reloaded", "ServerSide", "endpoint_of", "rea
 
 _PORT_ATTEMPTS = 3
 _PATIENCE = 6
-"""So many refused controls in a row before a backend is given up, and no scenario waits for its time-outs any more."""
+"""So many refused controls in a row before a backend is doubted."""
+_SECOND_CHANCE = 2.0
+"""Seconds for a doubted backend to let its control in; then it is lost, and no scenario waits for its time-outs any more."""
 _IN_A_ROW = 30
 """So many new connections with the marker before a live reload is believed; Granian's second worker lags by seconds."""
 
@@ -86,6 +88,7 @@ class Instance:
         self._controls: dict[tuple[object, ...], tuple[Observation, Verdict]] = {}
         self._versions: tuple[TlsVersion, ...] | None = None
         self._refusals = 0
+        self._given_up: str | None = None
 
     # --- what scenarios use
 
@@ -137,17 +140,52 @@ class Instance:
         """
         key = (tls, request)
         known = self._controls.get(key)
-        again = known is not None and not known[1].accepted and self._refusals < _PATIENCE
-        if known is None or fresh or again:
+        if known is None or fresh or not known[1].accepted:
             seen = self.probe(self.control, tls, Approach(request=request))
             known = self._controls[key] = seen, judge_control(seen, self.target.statuses)
             self._refusals = 0 if known[1].accepted else self._refusals + 1
+            if self._refusals >= _PATIENCE:
+                self._doubt(known[1])
         return known
 
+    @property
+    def lost(self) -> str | None:
+        """Why nothing more can be learnt from it: it ended, or refuses its control again and again; None while it works."""
+        trouble = self._trouble()
+        if trouble:
+            return f"{self.target.name}: expected it to run until the end, saw: {trouble}. Look at why it ended."
+        return self._given_up
+
+    def require_alive(self) -> None:
+        """Raise Inconclusive once it is lost: the reason then is one and the same for all that would have followed."""
+        lost = self.lost
+        if lost:
+            raise Inconclusive(lost)
+
     def why(self) -> str:
-        """What the backend says of its own end, for an inconclusive reason; empty while it runs."""
-        trouble = getattr(self.running, "trouble", lambda: None)()
-        return f"; {trouble}" if trouble else ""
+        """That the backend has ended, for an inconclusive reason; empty while it runs. Its last lines are told by ``lost``."""
+        trouble = self._trouble()
+        return f"; {trouble.partition('; its last lines')[0]}" if trouble else ""
+
+    def _trouble(self) -> str | None:
+        trouble: str | None = getattr(self.running, "trouble", lambda: None)()
+        return trouble
+
+    def _doubt(self, verdict: Verdict) -> None:
+        """Give up, unless an ordinary control is let in after all: it may be the request that was refused so often."""
+        versions = self.known_versions
+
+        def enters() -> bool:
+            seen = (self.probe(self.control, tls) for tls in versions)
+            return any(judge_control(one, self.target.statuses).accepted for one in seen)
+
+        if not versions or poll_until(enters, _SECOND_CHANCE):
+            self._refusals = 0
+            return
+        self._given_up = (
+            f"{self.target.name}: expected the twin that must be let in ({self.control.name}) to be let in to the end, "
+            f"saw it refused {self._refusals} times in a row: {verdict.text.partition(': ')[2]}. Look at the backend's log."
+        )
 
     # --- reload and restart
 
@@ -167,6 +205,7 @@ class Instance:
 
     def _take_over(self) -> None:
         self._controls.clear()
+        self._refusals, self._given_up = 0, None
         if isinstance(self.running, Reloadable):
             self.running.reload()
         else:
@@ -214,20 +253,21 @@ class Instance:
         last: list[Observation] = []
 
         def answers() -> bool:
-            if getattr(self.running, "trouble", lambda: None)():
+            if self._trouble():
                 return True
             last[:] = [self.probe(self.control, tls) for tls in self.target.tls[:1]]
             return any(_is_up(seen) for seen in last)
 
         up = poll_until(answers, self.target.start_within)
-        trouble = getattr(self.running, "trouble", lambda: None)()
+        trouble = self._trouble()
         if trouble:
             raise StartError(f"{self.target.name}: {trouble}. It has to keep running and listen on {self._where()}.")
         if not up:
             lines = getattr(self.running, "last_lines", lambda: "")()
             raise StartError(
                 f"{self.target.name}: expected a TLS server on {self._where()} within {self.target.start_within:g} s, "
-                f"saw: {_words(last[0])}{lines}. Use {{port}} or MTLS_PORT, or allow more by --start-within."
+                f"saw: {_words(last[0])}{lines}. Use {{port}} or MTLS_PORT, or allow more by --start-within.",
+                listening=last[0].trouble is not Trouble.REFUSED,
             )
 
     def _where(self) -> str:

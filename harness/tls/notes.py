@@ -93,8 +93,8 @@ def _note_step(connection: SSL.Connection, where: int, value: int) -> None:
     if where & SSL.SSL_CB_ALERT and where & SSL.SSL_CB_READ:
         number, fatal = value & 0xFF, value >> 8 == 2
         if number != CLOSE_NOTIFY:
-            tls13 = connection.get_protocol_version() >= SSL.TLS1_3_VERSION
-            # RFC 8446 6: but for these two every alert is fatal, whatever its level says
+            # RFC 8446 6: but for these two every alert is fatal, whatever its level says; once TLS 1.3 is agreed, that is
+            tls13 = notes.phase >= Phase.SERVER_HELLO and connection.get_protocol_version() >= SSL.TLS1_3_VERSION
             notes.alert = Alert(number, fatal or (tls13 and number != USER_CANCELED), notes.phase.word)
     elif where & SSL.SSL_CB_LOOP:
         step = connection.get_state_string()

@@ -144,8 +144,8 @@ class Conversation:
         except PeerClosed:
             pass  # already noted
         except TimedOut:
-            amount = f"only {seen.received} octets" if seen.received else "nothing"
-            seen.fail(Trouble.TIMEOUT, f"{amount} came after {_phase_words(seen.phase)}")
+            partly = f"the answer was not complete in time ({seen.received} octets came)"
+            seen.fail(Trouble.TIMEOUT, partly if seen.received else f"nothing came after {_phase_words(seen.phase)}")
         except SSL.ZeroReturnError:
             seen.closing = Closing.CLOSE_NOTIFY
         except SSL.Error as error:
@@ -161,7 +161,7 @@ class Conversation:
         """Send close_notify, if that is still possible, and close TCP."""
         if self._wire is None:
             return
-        with suppress(SSL.Error, PeerClosed, OSError):
+        with suppress(SSL.Error, OSError):
             if self._seen.phase >= Phase.HANDSHAKE and self._seen.closing is None:
                 self._tls.shutdown()
             self._wire.flush()
@@ -181,13 +181,13 @@ class Conversation:
 
     def _handshake(self, wire: Wire) -> None:
         wire.drive(self._tls.do_handshake, time.monotonic() + self._timeouts.handshake)
-        wire.flush()
-        self._seen.reach(Phase.HANDSHAKE)
+        if wire.flush():
+            self._seen.reach(Phase.HANDSHAKE)
 
     def _exchange(self, request: Request, wire: Wire) -> None:
         self._tls.sendall(self._serialized(request))
-        wire.flush()
-        self._seen.reach(Phase.REQUEST_SENT)
+        if wire.flush():
+            self._seen.reach(Phase.REQUEST_SENT)
         self._read_answer(wire, time.monotonic() + self._timeouts.answer)
 
     def _serialized(self, request: Request) -> bytes:

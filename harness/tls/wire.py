@@ -61,7 +61,7 @@ class Wire:
     def __init__(self, tcp: socket.socket, tls: SSL.Connection, notes: Notes) -> None:
         self._socket, self._tls, self._notes = tcp, tls, notes
         self._outgoing = bytearray()
-        self._write_failed = False
+        self._broken = False
         tcp.setblocking(False)
         tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -77,12 +77,17 @@ class Wire:
                 self._move(deadline)
         raise TimedOut
 
-    def flush(self) -> None:
-        """Write what TLS wants to send, as far as TCP takes it. Raises PeerClosed when the peer had ended it before."""
+    def flush(self) -> bool:
+        """Write what TLS wants to send, as far as TCP takes it; returns whether the peer was still there to take it.
+
+        Never raises PeerClosed: what the peer said before it ended TCP is still to be read.
+        """
         self._collect()
         if not self._outgoing:
-            return
-        self._look_for_the_end()
+            return True
+        if self._peer_has_ended():
+            self._outgoing.clear()
+            return False
         if self._notes.certificate_written:
             self._notes.reach(Phase.CERTIFICATE_SENT)
         try:
@@ -91,9 +96,9 @@ class Wire:
         except BlockingIOError:
             pass
         except ConnectionError:
-            # The peer has closed. What it said before is still to be read, so this is not the end.
             self._outgoing.clear()
-            self._write_failed = True
+            self._broken = True
+        return True
 
     def close(self) -> None:
         """Close TCP."""
@@ -118,25 +123,25 @@ class Wire:
             if remaining <= 0 or not poll.poll(remaining * 1000):
                 raise TimedOut
 
-    def _look_for_the_end(self) -> None:
-        self._receive(1, socket.MSG_PEEK)
+    def _peer_has_ended(self) -> bool:
+        try:
+            return not self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except ConnectionError:
+            self._broken = True
+            return True
 
     def _read_some(self) -> bool:
-        data = self._receive(_CHUNK)
-        if data:
-            self._notes.note_octets(data)
-            self._tls.bio_write(data)
-        return bool(data)
-
-    def _receive(self, most: int, flags: int = 0) -> bytes | None:
-        """What TCP has, None when it has nothing yet; raises PeerClosed at its end."""
         try:
-            data = self._socket.recv(most, flags)
+            data = self._socket.recv(_CHUNK)
         except BlockingIOError:
-            return None
+            return False
         except ConnectionError:
-            data, self._write_failed = b"", True
+            data, self._broken = b"", True
         if not data:
-            self._notes.closing = Closing.RESET if self._write_failed else Closing.FIN
+            self._notes.closing = Closing.RESET if self._broken else Closing.FIN
             raise PeerClosed
-        return data
+        self._notes.note_octets(data)
+        self._tls.bio_write(data)
+        return True

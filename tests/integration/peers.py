@@ -38,6 +38,7 @@ PATIENT = Timeouts(connect=10.0, handshake=10.0, answer=10.0)
 _T = TypeVar("_T")
 _SECONDS = 10.0
 _CHUNK = 65_536
+_NO_RESUMPTION_ON_RENEGOTIATION = 1 << 16  # pyOpenSSL has no name for it
 _ALERT, _APPLICATION_DATA = 21, 23
 _VERSIONS = {TlsVersion.TLS12: SSL.TLS1_2_VERSION, TlsVersion.TLS13: SSL.TLS1_3_VERSION}
 
@@ -79,16 +80,16 @@ class Dialogue:
         self.chain = tuple(self._tls.get_peer_cert_chain(as_cryptography=True) or ())
 
     def ask_again(self) -> None:
-        """Ask for a certificate by a second handshake on the same connection (TLS 1.2 only)."""
+        """Ask for a certificate by a second handshake on the same connection (TLS 1.2 only), between two messages."""
         self._tls.set_verify(SSL.VERIFY_PEER, _verify)
+        self._tls.set_options(_NO_RESUMPTION_ON_RENEGOTIATION)
         self._tls.renegotiate()
         self._drive(self._tls.do_handshake)
         while self._tls.renegotiate_pending():
+            self._feed()
             with suppress(SSL.WantReadError):
-                self._tls.do_handshake()
+                self._tls.recv(_CHUNK)
             self._flush()
-            if self._tls.renegotiate_pending():
-                self._feed()
 
     def read_request(self) -> bytes:
         """Read a request, with its body if it has a Content-Length."""
@@ -157,8 +158,8 @@ class Dialogue:
         """Send *data* again and again, one octet at a time with a pause before each, until the client has gone."""
         while True:
             for number in range(len(data)):
-                if select.select([self.raw], [], [], seconds)[0] and not self.raw.recv(_CHUNK):
-                    raise Gone
+                if select.select([self.raw], [], [], seconds)[0]:
+                    self._feed()
                 (self.say if inside else self.write)(data[number : number + 1])
 
     def flood(self, data: bytes) -> None:

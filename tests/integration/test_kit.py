@@ -71,8 +71,8 @@ def run(*words: str | Path, stdin: str | None = None) -> subprocess.CompletedPro
     return subprocess.run([str(word) for word in words], input=stdin, capture_output=True, text=True, timeout=30)
 
 
-def verified(kit: Kit, case: Case, *options: str) -> bool:
-    """Whether openssl lets the case's certificate in as a client, given its truststore, chain and CRL."""
+def verify(kit: Kit, case: Case, *options: str) -> subprocess.CompletedProcess[str]:
+    """What openssl says of the case's certificate as a client's, given its truststore, chain and CRL."""
     # level 2 is what Debian's OpenSSL asks of a handshake: no RSA key under 2048 bits, no SHA-1
     words: list[str | Path] = ["openssl", "verify", "-purpose", "sslclient", "-auth_level", "2", *options]
     words += ["-no-CApath", "-no-CAstore", "-CAfile", kit.folder / case.truststore]
@@ -80,7 +80,11 @@ def verified(kit: Kit, case: Case, *options: str) -> bool:
         words += ["-untrusted", kit.folder / case.chain]
     if case.crl is not None:
         words += ["-crl_check", "-CRLfile", kit.folder / case.crl]
-    return run(*words, kit.folder / case.certificate).returncode == 0
+    return run(*words, kit.folder / case.certificate)
+
+
+def verified(kit: Kit, case: Case, *options: str) -> bool:
+    return verify(kit, case, *options).returncode == 0
 
 
 def label(case: Case) -> tuple[str, str, str | None]:
@@ -141,6 +145,36 @@ def test_openssl_refuses_what_is_expected_to_be_rejected(kit: Kit) -> None:
     accepted = {case.certificate for case in kit.cases if case.expected == "rejected" and verified(kit, case)}
 
     assert {path.split("/")[2] for path in accepted} == NOT_FOR_VERIFY
+
+
+@pytest.mark.parametrize(
+    ("defect", "reason"),
+    [
+        ("expired", "certificate has expired"),
+        ("not-yet-valid", "certificate is not yet valid"),
+        ("rsa-1024", "EE certificate key too weak"),
+        ("sha1-signature", "CA signature digest algorithm too weak"),
+        ("path-length-violated", "path length constraint exceeded"),
+        ("wrong-usage", "unsuitable certificate purpose"),
+        ("tampered-signature", "signature failure|self-signed certificate$"),  # a pinned one is merely unknown then
+        ("missing-intermediate", "unable to get local issuer certificate"),
+    ],
+)
+def test_defect_is_refused_for_its_own_reason(small: Kit, defect: str, reason: str) -> None:
+    """Nothing else is wrong with a defect: openssl names its deviation, also where the defect itself is trusted."""
+    cases = [case for case in small.cases if case.certificate.split("/")[-2] == defect]
+    answers = [verify(small, case).stderr for case in cases]
+
+    assert answers and [answer for answer in answers if not re.search(reason, answer, re.MULTILINE)] == []
+
+
+def test_copied_certificate_is_the_trusted_one(small: Kit) -> None:
+    """Who has copied a certificate without its key presents exactly the one that is let in."""
+    copies, originals = small.folder / "defects", ("gateway/new.pem", "private-ca/client.pem")
+
+    assert [
+        (copies / profile / "copied-certificate/client.pem").read_text() for profile in ("gateway", "private-ca")
+    ] == [(small.folder / path).read_text() for path in originals]
 
 
 def test_chain_has_the_depth_asked_for(kit: Kit) -> None:

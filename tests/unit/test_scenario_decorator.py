@@ -6,7 +6,7 @@ import ast
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +15,7 @@ import pytest
 
 from pytest_mtls import scenarios as scenarios_package
 from pytest_mtls.harness.backend.contract import Capability
-from pytest_mtls.harness.scenario import INFO, MUST, PRIVATE_CA, SHOULD, Scenario, catalogue
+from pytest_mtls.harness.scenario import INFO, PRIVATE_CA, SHOULD, Scenario, catalogue
 
 CATALOGUE = tuple(catalogue().values())
 _each = pytest.mark.parametrize("one", CATALOGUE, ids=lambda one: one.id)
@@ -81,11 +81,11 @@ class Modules:
 
 
 @pytest.fixture
-def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Modules]:
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Modules:
     """A place for modules; what they register is forgotten afterwards."""
     monkeypatch.setattr("pytest_mtls.harness.scenario._registered", {})
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    yield Modules(tmp_path)
+    return Modules(tmp_path)
 
 
 # --- what a scenario is
@@ -145,12 +145,11 @@ def test_the_function_stays_itself(modules: Modules) -> None:
     [
         {"docstring": "pass"},
         {"docstring": '""""""'},
-        {"docstring": '"""   \n    """'},
         {"references": "()"},
         {"remedy": "''"},
         {"profiles": "()"},
     ],
-    ids=["no docstring", "empty docstring", "blank docstring", "no references", "no remedy", "no profiles"],
+    ids=["no docstring", "empty docstring", "no references", "no remedy", "no profiles"],
 )
 def test_what_is_missing_fails_at_import(modules: Modules, changes: dict[str, str]) -> None:
     """The message names the scenario and its place, and lists what it takes."""
@@ -163,9 +162,7 @@ def test_what_is_missing_fails_at_import(modules: Modules, changes: dict[str, st
 def test_an_unknown_capability_fails_at_import(modules: Modules) -> None:
     """A misspelt one would skip the scenario for ever; the message lists the known ones."""
 
-    message = (
-        r"^scenario some-area/some-thing \(.*some_area\.py:\d+\): unknown capability 'relaod'; known: start, reload, "
-    )
+    message = r"^scenario some-area/some-thing \(.*some_area\.py:\d+\): unknown capability 'relaod'; known: start, "
     with pytest.raises(ValueError, match=message):
         modules.load(modules.write(_source(needs="('start', 'relaod')")))
 
@@ -266,7 +263,7 @@ def test_a_scenario_cites_something(one: Scenario) -> None:
 def test_a_remedy_is_one_line(one: Scenario) -> None:
     """It says what to do, in whole sentences."""
 
-    assert "\n" not in one.remedy and one.remedy.endswith((".", ";", "authority")) and len(one.remedy) > 40
+    assert re.fullmatch(r"[^\n]{40,}\.", one.remedy)
 
 
 @_each
@@ -285,7 +282,7 @@ def test_each_id_stands_in_one_place() -> None:
         for path in sorted(Path(folder).glob("*.py"))
         for name in _decorated(ast.parse(path.read_text("utf-8")), "scenario")
     )
-    assert ids == Counter(catalogue())
+    assert ids == Counter(list(catalogue()))
 
 
 def _decorated(tree: ast.Module, decorator: str) -> Iterator[str]:
@@ -320,11 +317,4 @@ def test_a_capability_implies_the_lesser_ones(capability: Capability, implied: s
 def test_start_and_reload_are_the_core() -> None:
     """A MUST that is skipped for want of another changes nothing."""
 
-    core: Callable[[Capability], bool] = lambda capability: capability.core  # noqa: E731
-    assert set(filter(core, Capability)) == {Capability.START, Capability.RELOAD}
-
-
-def test_must_is_the_level_of_most() -> None:
-    """The catalogue is about who is served who must not be."""
-
-    assert Counter(one.level for one in CATALOGUE).most_common(1)[0][0] is MUST
+    assert {one for one in Capability if one.core} == {Capability.START, Capability.RELOAD}
