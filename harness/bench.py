@@ -124,7 +124,9 @@ class Bench:
             with self.start("twin", Truststore((control.leaf,)), control, shared.known_versions):
                 pass
         except BackendError as error:
-            raise Inconclusive(f"a second backend with good material does not start beside the first: {error}") from error
+            raise Inconclusive(
+                f"a second backend with good material does not start beside the first: {error}"
+            ) from error
 
     @property
     def lost(self) -> str | None:
@@ -156,7 +158,7 @@ class Bench:
         with started(
             target, folder, server=self.server, control=control, truststore=truststore, versions=versions
         ) as instance:
-            self._starts_beside = bool(self.opened)
+            self._starts_beside |= bool(self.opened)
             try:
                 yield instance
             finally:

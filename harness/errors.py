@@ -13,7 +13,19 @@ Messages read ``<what> (<value>): expected X, saw Y. <what to do>`` and fit one 
 
 from __future__ import annotations
 
-__all__ = ["BackendError", "Finding", "Inconclusive", "MtlsError", "NotApplicable", "StartError", "UsageError"]
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "BackendError",
+    "Finding",
+    "Inconclusive",
+    "MtlsError",
+    "NotApplicable",
+    "StartError",
+    "UsageError",
+    "did_you_mean",
+]
 
 
 class MtlsError(Exception):
@@ -49,3 +61,9 @@ class Inconclusive(Exception):
 
 class NotApplicable(Exception):
     """The scenario has no meaning for this target, or needs what it did not declare."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A sentence with the word of *known* that is most like *word*, to be put behind a message; empty without one."""
+    close = difflib.get_close_matches(word, [str(one) for one in known], n=1)
+    return f" Did you mean {close[0]}?" if close else ""

@@ -112,9 +112,9 @@ class Draft:
 
     clock: Clock
     created: datetime
-    files: dict[str, bytes] = field(default_factory=dict)
-    entries: list[Entry] = field(default_factory=list)
-    cases: list[Case] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    entries: list[Entry] = field(default_factory=list[Entry])
+    cases: list[Case] = field(default_factory=list[Case])
 
     @property
     def expires(self) -> datetime:

@@ -60,6 +60,11 @@ OPTIONS = (
     ),
     Option(name="reload-within", metavar="SECONDS", help="how long a reload may take to be in effect (default 5)"),
     Option(name="start-within", metavar="SECONDS", help="how long the backend may take to start (default 30)"),
+    Option(
+        name="timeout",
+        metavar="SECONDS",
+        help="how long a connection may take to open, to shake hands, and to answer, each (default 5)",
+    ),
     Option(name="path", metavar="PATH", help="what to request (default /)"),
     Option(name="accept-status", metavar="LIST", help="statuses of the good credential (default: the status it gets)"),
     Option(name="reject-status", metavar="LIST", help="statuses that refuse (default 400,401,403,495,496)"),

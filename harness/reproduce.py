@@ -16,16 +16,25 @@ __all__ = ["Reproducer", "s_client_line"]
 
 
 class Reproducer:
-    """Remembers the first case that did not pass; ``command`` repeats it, or the whole scenario when all passed."""
+    """Remembers the first case that did not pass; ``command`` repeats it, or the whole scenario when all passed.
+
+    ``note`` says how to start the backend that such a case needs, where it was one of ours.
+    """
 
     def __init__(self, scenario_id: str, profile: Profile, bench: Bench) -> None:
         self._id, self._profile, self._bench = scenario_id, profile, bench
         self._line: str | None = None
+        self.note: str | None = None
 
     def remember(self, instance: Instance, tls: TlsVersion, credential: Credential | None, approach: Approach) -> None:
         """Note a case; writes its credential where ``--keep`` asked for it."""
         if self._line is None and self._bench.keep is not None:
             self._line = self._write(instance, tls, credential, approach)
+            script = instance.material.start_script if instance.material is not None else None
+            if script is not None and script.exists():
+                self.note = (
+                    f"to reproduce, first run {shlex.quote(str(script))}: the backend afresh, with its last truststore"
+                )
 
     @property
     def command(self) -> str:
@@ -48,7 +57,7 @@ class Reproducer:
         endpoint = instance.endpoint if approach.send_server_name else replace(instance.endpoint, server_name=None)
         options: list[str] = []
         if credential is not None:
-            folder = self._bench.folder / self._id.replace("/", ".")
+            folder = self._bench.folder / f"{self._id.replace('/', '.')}-{self._profile}"
             certificate, key = credential.write(folder, credential.name.replace(" ", "-"))
             options = ["-cert", str(certificate), "-key", str(key)]
             if credential.chain:
@@ -73,11 +82,12 @@ def s_client_line(endpoint: Endpoint, tls: TlsVersion, options: list[str], appro
         "s_client",
         "-quiet",
         "-connect",
-        f"{endpoint.host}:{endpoint.port}",
+        f"[{endpoint.host}]:{endpoint.port}" if ":" in endpoint.host else f"{endpoint.host}:{endpoint.port}",
         f"-tls{tls.replace('.', '_')}",
     ]
     words += ["-noservername"] if endpoint.server_name is None else ["-servername", endpoint.server_name]
     if approach.ciphers:
         words += ["-cipher", approach.ciphers]
-    text = "\r\n".join([*lines, "", ""]).replace("%", "%%").replace("\r\n", "\\r\\n")
+    # what printf would take for its own comes through as it is
+    text = "\r\n".join([*lines, "", ""]).replace("\\", "\\\\").replace("%", "%%").replace("\r\n", "\\r\\n")
     return f"printf {shlex.quote(text)} | {shlex.join([*words, *options])}"

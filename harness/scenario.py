@@ -118,7 +118,7 @@ def scenario(
         if before is not None and before.function.__code__.co_firstlineno != function.__code__.co_firstlineno:
             raise ValueError(f"duplicate scenario {one.id}: in {_place(before.function)} and in {_place(function)}")
         _registered[one.id] = one
-        function.__mtls_scenario__ = one  # type: ignore[attr-defined]
+        function.__mtls_scenario__ = one  # type: ignore[attr-defined]  # pyright: ignore[reportFunctionMemberAccess]
         return function
 
     return register

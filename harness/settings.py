@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
+import shutil
+import sys
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -11,22 +11,46 @@ from pathlib import Path
 
 from .backend.contract import Capability, Factory, Material, Running
 from .backend.faults import behaviour_with
-from .backend.instance import endpoint_of
+from .backend.endpoint import endpoint_of
 from .backend.process import fill_in as fill_in_words
-from .backend.process import find_program, running, split_command
+from .backend.process import find_program, leave_start_script, running, split_command
 from .backend.reload import RESTART, ReloadWay, parse_reload
 from .backend.servers import factory_of, find_server, servers
 from .backend.target import Target
-from .errors import BackendError, UsageError
+from .errors import BackendError, UsageError, did_you_mean
 from .options import Values
 from .pki.credential import Credential, read_certificates
 from .scenario import Level, Profile, Scenario, catalogue
+from .settings_values import (
+    folder_to_make,
+    many,
+    number,
+    path_of,
+    refuse_empty,
+    report_file,
+    shown,
+    status_list,
+    text,
+)
 from .tls.observation import TlsVersion
+from .tls.probe import Timeouts
 from .verdict import REJECT_STATUSES, Statuses
 
 __all__ = ["Output", "Selection", "Settings", "parse", "with_factory"]
 
 REFERENCE = "reference"
+
+_STARTED = (REFERENCE, "command", "server")
+_GOES_WITH = {
+    "fault": (REFERENCE,),
+    "client_cert": ("url",),
+    "client_key": ("url",),
+    "server_ca": ("url",),
+    "reload": ("command", "server"),
+    "reload_within": _STARTED,
+    "start_within": _STARTED,
+}
+"""With which kinds of target an option means something: where it means nothing, somebody would rely on it in vain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +88,9 @@ class Settings:
 
 def parse(values: Values) -> Settings:
     """The settings that *values* mean; raises UsageError for the first that cannot be used."""
+    refuse_empty(values)
     return Settings(
-        target=_target(values),
-        selection=_selection(values),
-        output=Output(
-            json=_report_file(values, "json"), junit=_report_file(values, "junit"), keep=_path(values, "keep")
-        ),
-        strict=bool(values.get("strict")),
+        target=_target(values), selection=_selection(values), output=_output(values), strict=bool(values.get("strict"))
     )
 
 
@@ -98,16 +118,9 @@ def _target(values: Values) -> Target:
     if len(given) > 1:
         raise UsageError(f"--{given[0]} with --{given[1]}: expected one target, saw {len(given)}. Leave one out.")
     kind = given[0] if given else REFERENCE
-    for name, needed in (
-        ("fault", (REFERENCE, "server")),
-        ("client_cert", ("url",)),
-        ("client_key", ("url",)),
-        ("server_ca", ("url",)),
-    ):
-        if values.get(name) and kind not in needed:
-            raise UsageError(
-                f"--{name.replace('_', '-')}: goes with --{needed[-1]} only. Leave it out, or add --{needed[-1]}."
-            )
+    if text(values, "server") == REFERENCE:
+        kind = REFERENCE
+    _check_combinations(values, kind, "no target" if not given else _named(kind))
     if kind == "url":
         return _running_target(values)
     if kind == "command":
@@ -115,17 +128,29 @@ def _target(values: Values) -> Target:
     return _server_target(values)
 
 
-def _server_target(values: Values) -> Target:
-    name = _text(values, "server") or REFERENCE
-    faults = _many(values, "fault")
-    if name != REFERENCE:
-        if faults:
+def _check_combinations(values: Values, kind: str, saw: str) -> None:
+    for name, kinds in _GOES_WITH.items():
+        value = values.get(name)
+        if value and kind not in kinds:
+            first = value[0] if isinstance(value, tuple) else value
+            needed = " or ".join(_named(one) for one in kinds)
             raise UsageError(
-                f"--fault ({faults[0]}): goes with --server reference only. Leave it out, or judge that server."
+                f"{shown(name)} ({first}): expected {needed} with it, saw {saw}. Leave it out, or change the target."
             )
+
+
+def _named(kind: str) -> str:
+    return f"--server {REFERENCE}" if kind == REFERENCE else f"--{kind}"
+
+
+def _server_target(values: Values) -> Target:
+    name = text(values, "server") or REFERENCE
+    faults = many(values, "fault")
+    if name != REFERENCE:
         if name not in servers():
             known = ", ".join(sorted([REFERENCE, *servers()]))
-            raise UsageError(f"--server ({name}): expected one of {known}. Or start yours by --command.")
+            hint = did_you_mean(name, [REFERENCE, *servers()])
+            raise UsageError(f"--server ({name}): expected one of {known}.{hint} Or start yours by --command.")
         server = find_server(name)
         way = _reload(values, server.reload)
         return _make("server", name, factory_of(server, way), way, values)
@@ -134,19 +159,26 @@ def _server_target(values: Values) -> Target:
     def start(material: Material) -> AbstractContextManager[Running]:
         from .backend.reference import embedded  # aiohttp takes a while to import
 
+        leave_start_script(material, [_own_program(), "backend", *(f"--fault={fault}" for fault in faults)])
         return embedded(material, behaviour)
 
     title = f"reference ({', '.join(faults)})" if faults else "reference"
     return _make("embedded", title, start, ReloadWay("watch"), values)
 
 
+def _own_program() -> str:
+    """The path of ``pytest-mtls``: it lies beside the interpreter, which need not be on PATH."""
+    return shutil.which("pytest-mtls", path=str(Path(sys.executable).parent)) or "pytest-mtls"
+
+
 def _command_target(values: Values) -> Target:
-    text = _text(values, "command") or ""
-    words = split_command(text, "--command")
+    command = text(values, "command") or ""
+    words = split_command(command, "--command")
     if find_program(words[0]) is None:
-        raise UsageError(
-            f"--command ({words[0]}): expected a program that can be run, saw none. Check the name, or give its full path."
-        )
+        saw, remedy = "none", "Check the name, or give its full path."
+        if Path(words[0]).exists():
+            saw, remedy = "a file that is not executable", "Make it so (chmod +x), or name its interpreter first."
+        raise UsageError(f"--command ({words[0]}): expected a program that can be run, saw {saw}. {remedy}")
     way = _reload(values, RESTART)
 
     def start(material: Material) -> AbstractContextManager[Running]:
@@ -157,27 +189,22 @@ def _command_target(values: Values) -> Target:
             reloader=way.carry_out if way.live else None,
         )
 
-    return _make("command", text, start, way, values)
+    return _make("command", command, start, way, values)
 
 
 def _running_target(values: Values) -> Target:
-    url = _text(values, "url") or ""
-    certificate, key = _path(values, "client_cert"), _path(values, "client_key")
+    url = text(values, "url") or ""
+    certificate, key = path_of(values, "client_cert"), path_of(values, "client_key")
     if certificate is None or key is None:
         missing = "--client-key" if certificate else "--client-cert"
         raise UsageError(
             f"--url ({url}): expected {missing} too. Give the certificate that this backend lets in, and its key."
         )
-    for name in ("reload", "reload_within", "start_within"):
-        if values.get(name):
-            raise UsageError(
-                f"--{name.replace('_', '-')}: a backend given by --url is not started or reloaded. Leave it out."
-            )
-    authority = _path(values, "server_ca")
+    authority = path_of(values, "server_ca")
     try:
-        endpoint = endpoint_of(url, _request_path(values))
+        endpoint = endpoint_of(url, _request_path(values), what="--url")
     except BackendError as error:
-        raise UsageError(f"--url: {error}") from error
+        raise UsageError(str(error)) from error
     return Target(
         kind="url",
         name=url,
@@ -188,6 +215,7 @@ def _running_target(values: Values) -> Target:
         path=_request_path(values),
         statuses=_statuses(values),
         tls=_versions(values),
+        timeouts=_timeouts(values),
         arguments=_arguments(values),
     )
 
@@ -200,18 +228,19 @@ def _make(kind: str, name: str, factory: Factory, way: ReloadWay, values: Values
         factory=factory,
         reload=way,
         capabilities=_capabilities(values, frozenset({own})),
-        reload_within=_number(values, "reload_within", 5.0),
-        start_within=_number(values, "start_within", 30.0),
+        reload_within=number(values, "reload_within", 5.0),
+        start_within=number(values, "start_within", 30.0),
         path=_request_path(values),
         statuses=_statuses(values),
         tls=_versions(values),
+        timeouts=_timeouts(values),
         arguments=_arguments(values),
     )
 
 
 def _reload(values: Values, default: ReloadWay) -> ReloadWay:
-    text = _text(values, "reload")
-    return parse_reload(text) if text else default
+    how = text(values, "reload")
+    return parse_reload(how) if how else default
 
 
 def _arguments(values: Values) -> tuple[str, ...]:
@@ -224,32 +253,38 @@ def _arguments(values: Values) -> tuple[str, ...]:
         "url",
         "client_cert",
         "client_key",
+        "server_ca",
         "reload",
+        "reload_within",
+        "start_within",
+        "timeout",
         "path",
         "accept_status",
         "reject_status",
+        "capability",
+        "tls",
     ):
         value = values.get(name)
         for one in value if isinstance(value, tuple) else (value,):
             if one:
-                words += [f"--{name.replace('_', '-')}", str(one)]
+                words += [shown(name), str(one)]
     return tuple(words)
 
 
 def _capabilities(values: Values, own: frozenset[Capability]) -> frozenset[Capability]:
     named = []
-    for name in _many(values, "capability"):
+    for name in many(values, "capability"):
         if name not in list(Capability):
             raise UsageError(
-                f"--capability ({name}): expected one of {', '.join(Capability)}.{_closest(name, Capability)}"
+                f"--capability ({name}): expected one of {', '.join(Capability)}.{did_you_mean(name, Capability)}"
             )
         named.append(Capability(name))
     return own | frozenset(named)
 
 
 def _request_path(values: Values) -> str:
-    path = _text(values, "path") or "/"
-    if not path.startswith("/") or any(character.isspace() for character in path) or not path.isascii():
+    path = text(values, "path") or "/"
+    if not path.startswith("/") or " " in path or not path.isprintable() or not path.isascii():
         raise UsageError(
             f"--path ({path}): expected a path that begins with / and has no blanks. Percent-encode the rest."
         )
@@ -257,7 +292,7 @@ def _request_path(values: Values) -> str:
 
 
 def _statuses(values: Values) -> Statuses:
-    accept, reject = _status_list(values, "accept_status"), _status_list(values, "reject_status")
+    accept, reject = status_list(values, "accept_status"), status_list(values, "reject_status")
     both = (accept or frozenset()) & (reject or frozenset())
     if both:
         raise UsageError(
@@ -266,40 +301,44 @@ def _statuses(values: Values) -> Statuses:
     return Statuses(reject=(REJECT_STATUSES if reject is None else reject) - (accept or frozenset()), accept=accept)
 
 
-def _status_list(values: Values, name: str) -> frozenset[int] | None:
-    text = _text(values, name)
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdigit() and 100 <= int(part) <= 599 for part in parts):
-        raise UsageError(
-            f"--{name.replace('_', '-')} ({text}): expected HTTP statuses such as 401,403. Separate them by commas."
-        )
-    return frozenset(int(part) for part in parts)
-
-
 def _versions(values: Values) -> tuple[TlsVersion, ...]:
-    text = _text(values, "tls")
-    if text is None:
+    version = text(values, "tls")
+    if version is None:
         return tuple(TlsVersion)
-    if text not in list(TlsVersion):
-        raise UsageError(f"--tls ({text}): expected 1.2 or 1.3. Older versions are not probed.")
-    return (TlsVersion(text),)
+    if version not in list(TlsVersion):
+        raise UsageError(f"--tls ({version}): expected 1.2 or 1.3. Older versions are not probed.")
+    return (TlsVersion(version),)
+
+
+def _timeouts(values: Values) -> Timeouts:
+    seconds = number(values, "timeout", 5.0)
+    return Timeouts(connect=seconds, handshake=seconds, answer=seconds)
+
+
+# --- output
+
+
+def _output(values: Values) -> Output:
+    json, junit = report_file(values, "json"), report_file(values, "junit")
+    if json is not None and junit is not None and json.absolute() == junit.absolute():
+        raise UsageError(f"--json and --junit ({json}): expected two files, saw one. Give another name to one of them.")
+    return Output(json=json, junit=junit, keep=folder_to_make(values, "keep"))
 
 
 # --- the selection
 
 
 def _selection(values: Values) -> Selection:
-    profile, level = _text(values, "profile") or Profile.GATEWAY.value, _text(values, "level")
+    profile, level = text(values, "profile") or Profile.GATEWAY.value, text(values, "level")
     if profile not in (*Profile, "all"):
         known = ", ".join((*Profile, "all"))
-        raise UsageError(f"--profile ({profile}): expected one of {known}.{_closest(profile, (*Profile, 'all'))}")
+        raise UsageError(f"--profile ({profile}): expected one of {known}.{did_you_mean(profile, (*Profile, 'all'))}")
     if level is not None and level.upper() not in list(Level):
-        raise UsageError(f"--level ({level}): expected must, should or info.")
+        known = [one.lower() for one in Level]
+        raise UsageError(f"--level ({level}): expected {', '.join(known)}.{did_you_mean(level.lower(), known)}")
     profiles = tuple(Profile) if profile == "all" else (Profile(profile),)
     levels = tuple(Level) if level is None else (Level(level.upper()),)
-    selection = Selection(profiles=profiles, patterns=_many(values, "scenario"), levels=levels)
+    selection = Selection(profiles=profiles, patterns=many(values, "scenario"), levels=levels)
     _check_selection(selection)
     return selection
 
@@ -309,54 +348,9 @@ def _check_selection(selection: Selection) -> None:
     for pattern in selection.patterns:
         if not any(fnmatchcase(one, pattern) for one in known):
             raise UsageError(
-                f"--scenario ({pattern}): no scenario of that id.{_closest(pattern, known)} See 'pytest-mtls scenarios'."
+                f"--scenario ({pattern}): no scenario of that id.{did_you_mean(pattern, known)} See 'pytest-mtls scenarios'."
             )
     if not any(selection.takes(one, profile) for one in known.values() for profile in one.profiles):
         raise UsageError(
             "no scenario is left by --profile, --scenario and --level together. Loosen one; see 'pytest-mtls scenarios'."
         )
-
-
-def _closest(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, [str(one) for one in known], n=1)
-    return f" Did you mean {close[0]}?" if close else ""
-
-
-# --- values
-
-
-def _text(values: Values, name: str) -> str | None:
-    value = values.get(name)
-    return value if isinstance(value, str) and value else None
-
-
-def _many(values: Values, name: str) -> tuple[str, ...]:
-    value = values.get(name)
-    return value if isinstance(value, tuple) else ()
-
-
-def _path(values: Values, name: str) -> Path | None:
-    text = _text(values, name)
-    return None if text is None else Path(text)
-
-
-def _number(values: Values, name: str, default: float) -> float:
-    text = _text(values, name)
-    if text is None:
-        return default
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 < number <= 3600:
-        raise UsageError(f"--{name.replace('_', '-')} ({text}): expected seconds, more than 0 and at most 3600.")
-    return number
-
-
-def _report_file(values: Values, name: str) -> Path | None:
-    path = _path(values, name)
-    if path is not None and not path.parent.is_dir():
-        raise UsageError(f"--{name} ({path}): expected a folder that exists, saw none: {path.parent}. Make it first.")
-    if path is not None and path.is_dir():
-        raise UsageError(f"--{name} ({path}): expected a file, saw a folder. Give a file name in it.")
-    return path

@@ -157,10 +157,12 @@ class Subject:
         before, control_verdict = self._controls.control_seen(tls, approach.request)
         if not control_verdict.accepted:
             return self._case(what, tls, Result.INCONCLUSIVE, self._refused_control(tls, control_verdict), before)
-        for _ in range(times):
+        left, statuses = times, self.instance.target.statuses
+        while True:
             seen = self.instance.probe(credential, tls, approach)
-            verdict = judge(seen, before, statuses=self.instance.target.statuses, also_reject=also_reject)
-            if not verdict.rejected:
+            verdict = judge(seen, before, statuses=statuses, also_reject=also_reject)
+            left -= 1
+            if left <= 0 or not verdict.rejected:
                 break
         after, control_verdict = self._controls.control_seen(tls, approach.request, fresh=True)
         result, reason = self._rejection(verdict, control_verdict, tls)

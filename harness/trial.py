@@ -202,7 +202,7 @@ class Trial:
             cases=tuple(self._log.cases),
             missing=missing,
             seconds=round(seconds, 3),
-            notes=tuple(self._log.notes),
+            notes=(*self._log.notes, *filter(None, [self._log.reproducer.note])),
             target=self._target_facts(),
         )
 

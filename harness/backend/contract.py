@@ -112,6 +112,11 @@ class Material:
         return self.folder / "crl.pem"
 
     @property
+    def start_script(self) -> Path:
+        """A shell script that starts the backend again by hand; written where the harness knows its command."""
+        return self.folder / "start.sh"
+
+    @property
     def placeholders(self) -> dict[str, str]:
         """The words of ``--command`` and, as ``MTLS_…``, of its environment."""
         return {
@@ -138,6 +143,7 @@ class Running(Protocol):
     @property
     def url(self) -> str:
         """Where it answers, https."""
+        ...
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from ..errors import UsageError
+from ..errors import UsageError, did_you_mean
 from ..pki.authority import server_credential
 from ..pki.truststore import Truststore
 from ..tls.observation import TlsVersion
@@ -55,7 +55,8 @@ def behaviour_with(names: Iterable[str], behaviour: Behaviour = Behaviour()) -> 
     for name in names:
         if name not in FAULTS:
             raise UsageError(
-                f"--fault ({name}): expected one of {', '.join(sorted(FAULTS))}. See 'pytest-mtls backend --list-faults'."
+                f"--fault ({name}): expected one of {', '.join(sorted(FAULTS))}.{did_you_mean(name, FAULTS)} "
+                "See 'pytest-mtls backend --list-faults'."
             )
         behaviour = FAULTS[name].change(behaviour)
     return behaviour

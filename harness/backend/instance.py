@@ -8,13 +8,11 @@ truststore, and what is still refused or accepted then is a verdict and no race.
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from cryptography import x509
 
@@ -28,10 +26,11 @@ from ..tls.probe import Endpoint, Request, probe
 from ..verdict import Decision, Verdict, judge_control
 from ..wait import poll_until
 from .contract import Material, Reloadable, Running, lay_out
+from .endpoint import endpoint_of
 from .ports import can_bind, free_port
 from .target import Target
 
-__all__ = ["Approach", "Instance", "Reloaded", "ServerSide", "endpoint_of", "reach", "started", "version_is_refused"]
+__all__ = ["Approach", "Instance", "Reloaded", "ServerSide", "reach", "started", "version_is_refused"]
 
 _PORT_ATTEMPTS = 3
 _PATIENCE = 6
@@ -278,32 +277,6 @@ class Instance:
         return verdict.decision is Decision.ACCEPTED or not version_is_refused(seen)
 
 
-def endpoint_of(url: str, path: str, material: Material | None = None) -> Endpoint:
-    """The endpoint of an https URL; *path* other than / replaces the URL's. Raises BackendError for another scheme.
-
-    A backend of ours that calls itself by address is asked for as localhost, so that it always gets SNI.
-    """
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname:
-        raise BackendError(f"URL ({url}): expected https://HOST[:PORT]/PATH. mTLS needs https.")
-    try:
-        port = parts.port or 443
-    except ValueError as error:
-        raise BackendError(f"URL ({url}): expected a port from 1 to 65535, saw {error}. Correct the port.") from error
-    host = parts.hostname
-    numeric = _is_address(host)
-    name = ("localhost" if material is not None else None) if numeric else host
-    shown = f"[{host}]" if ":" in host else host
-    own_path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Endpoint(
-        host=material.host if material is not None and host == "localhost" else host,
-        port=port,
-        server_name=name,
-        authority=f"{name if numeric and name else shown}:{port}",
-        path=path if path != "/" else own_path,
-    )
-
-
 @contextmanager
 def started(
     target: Target,
@@ -372,13 +345,3 @@ def _words(seen: Observation) -> str:
     if seen.answer is not None:
         return f"HTTP {seen.answer.status}"
     return seen.detail or (f"connection closed ({seen.closing})" if seen.closing else "nothing")
-
-
-def _is_address(host: str) -> bool:
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, host)
-        except OSError:
-            continue
-        return True
-    return False

@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import BackendError, StartError, UsageError
+from ..pki.credential import write_private
 from ..wait import poll_until
 from .contract import Material
 
-__all__ = ["BackendProcess", "fill_in", "find_program", "running", "split_command"]
+__all__ = ["BackendProcess", "fill_in", "find_program", "leave_start_script", "running", "split_command"]
 
 _TAIL_LINES = 12
 _GRACE = 5.0
@@ -63,16 +64,15 @@ class BackendProcess:
 
     def __init__(self, words: Sequence[str], material: Material, *, folder: Path, cwd: Path | None) -> None:
         self._material, self._log, self._words = material, folder / "output.log", list(words)
-        environment = os.environ | {f"MTLS_{name.upper()}": value for name, value in material.placeholders.items()}
-        program = find_program(words[0]) or words[0]
         with self._log.open("ab") as log:
+            self._log_begin = log.tell()  # what stands before is of an earlier start
             try:
                 self._process = subprocess.Popen(
-                    [program, *words[1:]],
+                    [find_program(words[0]) or words[0], *words[1:]],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env=environment,
+                    env=os.environ | _environment(material),
                     cwd=cwd,
                     start_new_session=True,  # a process group of its own, so that all of it can be ended
                 )
@@ -98,9 +98,10 @@ class BackendProcess:
     def last_lines(self) -> str:
         """The end of its output, for a message; empty when it has written nothing."""
         try:
-            lines = self._log.read_text("utf-8", "replace").splitlines()[-_TAIL_LINES:]
+            written = self._log.read_bytes()[self._log_begin :]
         except OSError:
             return ""
+        lines = written.decode("utf-8", "replace").splitlines()[-_TAIL_LINES:]
         return "; its last lines: " + " | ".join(line.strip() for line in lines if line.strip()) if lines else ""
 
     def signal(self, number: signal.Signals) -> None:
@@ -145,7 +146,11 @@ class _LiveProcess(BackendProcess):
 def running(
     words: Sequence[str], material: Material, *, folder: Path, cwd: Path | None = None, reloader: Reloader | None = None
 ) -> Iterator[BackendProcess]:
-    """Start *words*; end the whole process group when the block ends, however it ends."""
+    """Start *words*; end the whole process group when the block ends, however it ends.
+
+    The material's ``start_script`` does the same by hand.
+    """
+    leave_start_script(material, words, cwd)
     process = (BackendProcess if reloader is None else _LiveProcess)(words, material, folder=folder, cwd=cwd)
     if isinstance(process, _LiveProcess) and reloader is not None:
         process.reloader = reloader
@@ -153,3 +158,21 @@ def running(
         yield process
     finally:
         process.end()
+
+
+def leave_start_script(material: Material, words: Sequence[str], cwd: Path | None = None) -> None:
+    """Write the material's ``start_script``: *words*, with the same material and on the same port."""
+    lines = [
+        "#!/bin/sh",
+        "# Starts this backend again as the check did: the same material, the same port. Ctrl-C ends it.",
+        *(f"export {name}={shlex.quote(value)}" for name, value in _environment(material).items()),
+        f"cd {shlex.quote(str(cwd or Path.cwd()))} || exit",
+        f"exec {shlex.join([find_program(words[0]) or words[0], *words[1:]])}",
+        "",
+    ]
+    write_private(material.start_script, os.fsencode("\n".join(lines)))
+    material.start_script.chmod(0o700)
+
+
+def _environment(material: Material) -> dict[str, str]:
+    return {f"MTLS_{name.upper()}": value for name, value in material.placeholders.items()}

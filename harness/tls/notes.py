@@ -17,6 +17,8 @@ from .observation import Closing, HttpAnswer, Phase, TlsVersion, Trouble
 __all__ = ["Notes", "client_context"]
 
 _VERSIONS = {TlsVersion.TLS12: SSL.TLS1_2_VERSION, TlsVersion.TLS13: SSL.TLS1_3_VERSION}
+_BEGINNING = 16
+_RECORD_TYPES = tuple(bytes((number,)) for number in range(20, 25))
 
 
 class Notes:
@@ -29,7 +31,7 @@ class Notes:
         self.requested = self.certificate_written = self.server_certificate = False
         self.alert: Alert | None = None
         self.closing: Closing | None = None
-        self._first = b""
+        self.first = b""
         self.begin_request()
 
     def begin_request(self) -> None:
@@ -54,17 +56,13 @@ class Notes:
         self.trouble, self.detail = trouble, detail
 
     def note_octets(self, data: bytes) -> None:
-        """Note what TCP brings."""
-        if len(self._first) < 2:
-            self._first += data[:2]
+        """Note how the octets begin that TCP brings."""
+        self.first += data[: _BEGINNING - len(self.first)]
 
     @property
     def peer_speaks_tls(self) -> bool:
-        """Whether the peer's first octets begin a record: a content type of TLS, and version 3.something (RFC 8446 5.1)."""
-        return self.phase >= Phase.SERVER_HELLO or (self._first[:1] in _RECORD_TYPES and self._first[1:2] == b"\3")
-
-
-_RECORD_TYPES = tuple(bytes((number,)) for number in range(20, 25))
+        """Whether the peer's octets begin with a record: a content type of TLS, and version 3.something (RFC 8446 5.1)."""
+        return self.phase >= Phase.SERVER_HELLO or (self.first[:1] in _RECORD_TYPES and self.first[1:2] == b"\3")
 
 
 @lru_cache(maxsize=64)

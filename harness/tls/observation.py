@@ -74,7 +74,7 @@ class Trouble(StrEnum):
     NOT_HTTP = "not-http"
     """Octets came that are no HTTP/1.1 answer."""
     NOT_KEPT = "not-kept"
-    """A connection that did not outlast the request before, so that this one was not sent."""
+    """The connection can carry no other request after the one before, so this one was not sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +177,7 @@ class Observation:
             if answer is None
             else {"status": answer.status, "version": answer.version, "complete": answer.complete, "body": answer.head},
             "milliseconds": dict(self.times),
-            "server_certificates": [certificate.subject.rfc4514_string() for certificate in self.server_chain],
+            "server_certificates": [_subject(certificate) for certificate in self.server_chain],
         }
 
 
@@ -185,3 +185,10 @@ def _presented_json(presented: Presented) -> dict[str, Any]:
     return {name: getattr(presented, name) for name in Presented.__dataclass_fields__} | {
         "chain": list(presented.chain)
     }
+
+
+def _subject(certificate: x509.Certificate) -> str:
+    try:
+        return certificate.subject.rfc4514_string()
+    except ValueError:  # names are parsed on first use, more strictly than OpenSSL does
+        return "(unreadable)"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import socket
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -136,11 +137,13 @@ class Conversation:
                 self._wire = self._connect()
                 self._handshake(self._wire)
                 self._exchange(request, self._wire)
-            elif self._http.our_state is self._http.their_state is h11.DONE:
+            elif self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
+                seen.fail(Trouble.NOT_KEPT, "the connection was not kept open after the request before")
+            elif self._http.trailing_data[0]:
+                seen.fail(Trouble.NOT_KEPT, "octets that nobody had asked for came behind the answer before")
+            else:
                 self._http.start_next_cycle()
                 self._exchange(request, self._wire)
-            else:
-                seen.fail(Trouble.NOT_KEPT, "the connection was not kept open after the request before")
         except PeerClosed:
             pass  # already noted
         except TimedOut:
@@ -247,9 +250,11 @@ class Conversation:
     def _note_tls_error(self, error: SSL.Error) -> None:
         if self._seen.alert is not None and self._seen.alert.fatal:
             return  # the peer's alert is the reason
+        if not self._seen.peer_speaks_tls:
+            self._seen.fail(Trouble.NOT_TLS, f"the peer's first octets are no TLS record: {self._seen.first!r}")
+            return
         queue = error.args[0] if error.args and isinstance(error.args[0], list) else [(repr(error),)]
-        reasons = "; ".join(str(entry[-1]) for entry in queue)
-        self._seen.fail(Trouble.LOCAL_TLS if self._seen.peer_speaks_tls else Trouble.NOT_TLS, reasons)
+        self._seen.fail(Trouble.LOCAL_TLS, "; ".join(str(entry[-1]) for entry in queue))
 
     def _observation(self) -> Observation:
         seen, connection = self._seen, self._tls
@@ -334,6 +339,6 @@ def _readable(chain: list[crypto.X509]) -> tuple[x509.Certificate, ...]:
     """The certificates that cryptography can read: it is stricter than OpenSSL."""
     certificates = []
     for certificate in chain:
-        with suppress(ValueError):
+        with suppress(ValueError, x509.InvalidVersion), warnings.catch_warnings(action="ignore"):
             certificates.append(certificate.to_cryptography())
     return tuple(certificates)

@@ -118,7 +118,11 @@ def test_idle_plugin_is_a_small_part_of_an_empty_run(
         "import pytest_mtls.fixtures.plugin; c = time.perf_counter(); print((c - b) / (b - a))"
     )
     ratios = [
-        float(subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True, timeout=60).stdout)
+        float(
+            subprocess.run(
+                [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True, timeout=60
+            ).stdout
+        )
         for _ in range(2 * ROUNDS)
     ]
     ratio = statistics.median(ratios)

@@ -58,7 +58,12 @@ def kit(request: pytest.FixtureRequest, kit_of: Callable[[int], Kit]) -> Kit:
 def kit_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Kit]:
     """Makes the kit of a depth, once."""
     folder = tmp_path_factory.mktemp("kits")
-    return cache(lambda depth: write_kit(folder / str(depth), depth=depth))
+
+    @cache
+    def make(depth: int) -> Kit:
+        return write_kit(folder / str(depth), depth=depth)
+
+    return make
 
 
 @pytest.fixture
@@ -347,7 +352,7 @@ def test_server_says_what_the_kit_says(small: Kit, tmp_path: Path, monkeypatch: 
     """Every case, put to Python's server, ends as kit.json says, but for the rotation trap."""
     (tmp_path / "openssl.cnf").write_text(PRESENTS_ANYTHING)
     monkeypatch.setenv("OPENSSL_CONF", str(tmp_path / "openssl.cnf"))  # read by curl; our own OpenSSL is loaded
-    wrong = set()
+    wrong: set[tuple[str, str]] = set()
     for truststore, crl in dict.fromkeys((case.truststore, case.crl) for case in small.cases):
         with serving(small, truststore, crl) as port:
             for case in small.cases:

@@ -89,7 +89,9 @@ def test_catalogue_runs_under_foreign_naming_rules(tmp_path: Path) -> None:
 
 def test_ini_values_are_options(tmp_path: Path) -> None:
     """``mtls_scenario``, ``mtls_profile`` and the others in an ini file."""
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmtls_scenario = presence/*\nmtls_profile = all\nmtls_json = report.json\n")
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nmtls_scenario = presence/*\nmtls_profile = all\nmtls_json = report.json\n"
+    )
     run = run_pytest(tmp_path, "--pyargs", "pytest_mtls.scenarios")
 
     assert "4 passed" in run.stdout
@@ -151,7 +153,9 @@ def test_workers_share_the_catalogue(tmp_path: Path) -> None:
     run = run_pytest(tmp_path, "--pyargs", "pytest_mtls.scenarios", "-n", "2", "--mtls-json=report.json")
 
     assert run.returncode == 0, run.stdout
-    assert (tmp_path / "report.json").read_text().count('"level"') == int(run.stdout.rpartition(" passed")[0].split()[-1])
+    assert (tmp_path / "report.json").read_text().count('"level"') == int(
+        run.stdout.rpartition(" passed")[0].split()[-1]
+    )
 
 
 def test_other_tests_of_the_run_are_left_alone(tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""Single option values, from text to a number, a path, a list; what cannot be used is one UsageError that names the option."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .errors import UsageError
+from .options import OPTIONS, Values
+
+__all__ = ["folder_to_make", "many", "number", "path_of", "refuse_empty", "report_file", "shown", "status_list", "text"]
+
+
+def shown(name: str) -> str:
+    """The option as the user writes it."""
+    return f"--{name.replace('_', '-')}"
+
+
+def refuse_empty(values: Values) -> None:
+    """An empty value is mostly a variable that was not set; to go on without it would judge something else."""
+    for option in OPTIONS:
+        value = values.get(option.key)
+        if value == "" or (isinstance(value, tuple) and "" in value):
+            raise UsageError(
+                f"--{option.name}: expected {option.metavar}, saw an empty value. Give one, or leave it out."
+            )
+
+
+def text(values: Values, name: str) -> str | None:
+    """A text, if it was given."""
+    value = values.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def many(values: Values, name: str) -> tuple[str, ...]:
+    """The values of a repeatable option."""
+    value = values.get(name)
+    return value if isinstance(value, tuple) else ()
+
+
+def path_of(values: Values, name: str) -> Path | None:
+    """A path, if it was given."""
+    value = text(values, name)
+    return None if value is None else Path(value)
+
+
+def number(values: Values, name: str, default: float) -> float:
+    """A number of seconds."""
+    value = text(values, name)
+    if value is None:
+        return default
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= 3600:
+        raise UsageError(f"{shown(name)} ({value}): expected seconds, more than 0 and at most 3600. Give a number.")
+    return seconds
+
+
+def status_list(values: Values, name: str) -> frozenset[int] | None:
+    """HTTP statuses, separated by commas."""
+    value = text(values, name)
+    if value is None:
+        return None
+    parts = [part.strip() for part in value.split(",")]
+    if not all(part.isascii() and part.isdigit() and 100 <= int(part) <= 599 for part in parts):
+        raise UsageError(f"{shown(name)} ({value}): expected HTTP statuses such as 401,403. Separate them by commas.")
+    return frozenset(int(part) for part in parts)
+
+
+def report_file(values: Values, name: str) -> Path | None:
+    """A file to be written at the end, as far as that can be known at the beginning."""
+    path = path_of(values, name)
+    if path is None:
+        return None
+    if not path.parent.is_dir():
+        raise UsageError(f"--{name} ({path}): expected a folder that exists, saw none: {path.parent}. Make it first.")
+    if path.is_dir():
+        raise UsageError(f"--{name} ({path}): expected a file, saw a folder. Give a file name in it.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(
+            f"--{name} ({path}): expected a file that can be written, saw: no permission. Give another path."
+        )
+    return path
+
+
+def folder_to_make(values: Values, name: str) -> Path | None:
+    """A folder that is there, or that can be made."""
+    path = path_of(values, name)
+    if path is None:
+        return None
+    nearest = next(Path(one) for one in (path.absolute(), *path.absolute().parents) if os.path.lexists(one))
+    if not nearest.is_dir():
+        raise UsageError(f"--{name} ({path}): expected a folder, saw a file at {nearest}. Give another path.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise UsageError(
+            f"--{name} ({path}): expected a folder to write to, saw: no permission at {nearest}. Give another."
+        )
+    return path
