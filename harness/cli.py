@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
-from .errors import MtlsError, UsageError
+from .errors import MtlsError, UsageError, describe
 from .options import OPTIONS, Values, as_pytest_arguments
 
 __all__ = ["main"]
@@ -50,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # whoever read our output has gone; nothing more can be said, and Python must not try at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 3
+    except Exception as error:  # a traceback ends with exit code 1, which would say that a MUST failed
+        _complain(f"internal error: {describe(error)}. Please report it.")
+        return 3
 
 
 def _complain(text: str) -> None:
@@ -58,7 +61,8 @@ def _complain(text: str) -> None:
 
 def _one_line(error: click.ClickException) -> str:
     command = getattr(getattr(error, "ctx", None), "command_path", "pytest-mtls")
-    return f"{error.format_message()} See '{command} --help'."
+    said = " ".join(error.format_message().split())
+    return f"{said}{'' if said.endswith(('.', '?')) else '.'} See '{command} --help'."
 
 
 def _terminate(*_: object) -> NoReturn:

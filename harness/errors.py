@@ -14,7 +14,9 @@ Messages read ``<what> (<value>): expected X, saw Y. <what to do>`` and fit one 
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 __all__ = [
     "BackendError",
@@ -24,6 +26,7 @@ __all__ = [
     "NotApplicable",
     "StartError",
     "UsageError",
+    "describe",
     "did_you_mean",
 ]
 
@@ -67,3 +70,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A sentence with the word of *known* that is most like *word*, to be put behind a message; empty without one."""
     close = difflib.get_close_matches(word, [str(one) for one in known], n=1)
     return f" Did you mean {close[0]}?" if close else ""
+
+
+def describe(error: Exception) -> str:
+    """An error that nobody expected, in one line, with the place in the source where it came from."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text} ({Path(place.filename).name}:{place.lineno})"

@@ -149,7 +149,7 @@ def _describe(
             f"scenario {name} ({_place(function)}): unknown capability {unknown[0]!r}; known: {', '.join(Capability)}"
         )
     requirement, _, rest = cleandoc(function.__doc__ or "").partition("\n\n")
-    if not requirement or not references or not remedy or not profiles:
+    if not requirement.strip() or not references or not remedy or not profiles:
         raise ValueError(f"scenario {name} ({_place(function)}): needs a docstring, profiles, references and a remedy")
     return Scenario(
         id=name,

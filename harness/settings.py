@@ -10,8 +10,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from .backend.contract import Capability, Factory, Material, Running
-from .backend.faults import behaviour_with
 from .backend.endpoint import endpoint_of
+from .backend.faults import behaviour_with
 from .backend.process import fill_in as fill_in_words
 from .backend.process import find_program, leave_start_script, running, split_command
 from .backend.reload import RESTART, ReloadWay, parse_reload
@@ -117,10 +117,9 @@ def _target(values: Values) -> Target:
     given = [name for name in ("command", "server", "url") if values.get(name)]
     if len(given) > 1:
         raise UsageError(f"--{given[0]} with --{given[1]}: expected one target, saw {len(given)}. Leave one out.")
-    kind = given[0] if given else REFERENCE
-    if text(values, "server") == REFERENCE:
-        kind = REFERENCE
-    _check_combinations(values, kind, "no target" if not given else _named(kind))
+    server = text(values, "server")
+    kind = given[0] if given and server != REFERENCE else REFERENCE
+    _check_combinations(values, kind, f"--server {server}" if server else f"--{kind}" if given else "no target")
     if kind == "url":
         return _running_target(values)
     if kind == "command":
@@ -334,8 +333,8 @@ def _selection(values: Values) -> Selection:
         known = ", ".join((*Profile, "all"))
         raise UsageError(f"--profile ({profile}): expected one of {known}.{did_you_mean(profile, (*Profile, 'all'))}")
     if level is not None and level.upper() not in list(Level):
-        known = [one.lower() for one in Level]
-        raise UsageError(f"--level ({level}): expected {', '.join(known)}.{did_you_mean(level.lower(), known)}")
+        words = [one.lower() for one in Level]
+        raise UsageError(f"--level ({level}): expected one of {', '.join(words)}.{did_you_mean(level.lower(), words)}")
     profiles = tuple(Profile) if profile == "all" else (Profile(profile),)
     levels = tuple(Level) if level is None else (Level(level.upper()),)
     selection = Selection(profiles=profiles, patterns=many(values, "scenario"), levels=levels)

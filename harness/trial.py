@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import os
 import time
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 
 from .bench import Bench, Shared
-from .errors import BackendError, Inconclusive, MtlsError, NotApplicable, StartError
+from .errors import BackendError, Inconclusive, MtlsError, NotApplicable, StartError, describe
 from .outcome import Case, Outcome, Result
 from .pki.authority import new_hierarchy
 from .pki.credential import Credential
@@ -67,11 +65,7 @@ class Trial:
         except (Inconclusive, MtlsError) as error:
             result, reason = self._conclude(str(error))
         except Exception as error:  # a fault of ours must neither pass nor fail the backend
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{Path(place.filename).name}:{place.lineno}"
-            result, reason = self._conclude(
-                f"internal error: {type(error).__name__}: {error} ({where}). Please report it."
-            )
+            result, reason = self._conclude(f"internal error: {describe(error)}. Please report it.")
         else:
             result, reason = self._conclude(None)
         return self._outcome(result, reason, time.monotonic() - began)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from urllib.parse import quote
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..harness.backend.instance import Approach
@@ -39,7 +40,7 @@ def _families(good: Credential) -> dict[str, tuple[tuple[str, str], ...]]:
     der = base64.b64encode(leaf.public_bytes(Encoding.DER)).decode()
     pem = leaf.public_bytes(Encoding.PEM).decode()
     escaped, one_line = quote(pem, safe=""), pem.replace("\n", " ").strip()
-    subject, issuer, serial = good.subject, leaf.issuer.rfc4514_string(), f"{leaf.serial_number:x}"
+    subject, issuer, serial = _text(leaf.subject), _text(leaf.issuer), f"{leaf.serial_number:x}"
     validity = f"NotBefore={leaf.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ};NotAfter={leaf.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"
     xfcc = f'Hash={good.fingerprint};Cert="{escaped}";Subject="{subject}"'
     return {
@@ -83,3 +84,11 @@ def _families(good: Credential) -> dict[str, tuple[tuple[str, str], ...]]:
         ),
         "X-Client-Cert": (("X-Client-Cert", one_line),),
     }
+
+
+def _text(name: x509.Name) -> str:
+    """A name as RFC 4514 text; what a header cannot hold is escaped by octets (2.4), as nginx does."""
+    return "".join(
+        letter if " " <= letter <= "~" else "".join(f"\\{octet:02X}" for octet in letter.encode())
+        for letter in name.rfc4514_string()
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..harness.backend.instance import Approach
-from ..harness.pki.names import matches, names_of
+from ..harness.pki.names import ServedNames, matches, names_of
 from ..harness.scenario import BOTH, MUST, scenario
 from ..harness.tls.observation import TlsVersion
 from ..harness.trial import Trial
@@ -27,9 +27,8 @@ def name_matches(mtls_trial: Trial) -> None:
     host = backend.instance.endpoint.server_name or backend.instance.endpoint.host
     for tls in backend.versions:
         seen = backend.observe(mtls_trial.good, tls)
-        names = names_of(seen.server_chain[0]) if seen.server_chain else ()
-        found = ", ".join(names) or "no name at all"
-        backend.shows("host name", seen, matches(host, names), f"{host} is in {found}", f"{host} is not in {found}")
+        names = names_of(seen.server_chain[0]) if seen.server_chain else ServedNames()
+        backend.shows("host name", seen, matches(host, names), f"{host} is in {names}", f"{host} is not in {names}")
 
 
 @scenario(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from cryptography import x509
+
+from ..harness.errors import NotApplicable
+from ..harness.pki.gateway_certificate import GATEWAY_NAME
 from ..harness.scenario import BOTH, GATEWAY, MUST, scenario
 from ..harness.trial import Trial
 
@@ -26,11 +30,21 @@ def gateway_certificate(mtls_trial: Trial) -> None:
     v3 without any extension, RSA-2048, SHA-256, 365 days, DN C=US, L=Seattle, CN=ApiGateway; GET the path.
     """
     if not mtls_trial.can_start:
+        _require_gateway_certificate(mtls_trial.good.leaf)
         mtls_trial.backend.accepts(mtls_trial.good)
         return
     gateway = mtls_trial.new_gateway("gateway certificate")
     with mtls_trial.start(gateway.leaf) as backend:
         backend.accepts(gateway)
+
+
+def _require_gateway_certificate(given: x509.Certificate) -> None:
+    """Any other certificate that is let in proves nothing about API Gateway's."""
+    if given.issuer != GATEWAY_NAME or given.subject != GATEWAY_NAME or list(given.extensions):
+        raise NotApplicable(
+            f"the given client certificate ({given.subject.rfc4514_string()}) is none of API Gateway's: "
+            "they are self-signed, named C=US, L=Seattle, CN=ApiGateway, and have no extension"
+        )
 
 
 @scenario(level=MUST, profiles=(GATEWAY,), references=("RFC 5280 6.1",), remedy=_COMPARE_KEYS)

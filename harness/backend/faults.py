@@ -67,6 +67,8 @@ def _fault(like: str = "") -> Callable[[Change], Change]:
 
     def register(change: Change) -> Change:
         name = change.__name__.replace("_", "-")
+        if name in FAULTS:
+            raise ValueError(f"duplicate fault: {name} is already registered")
         FAULTS[name] = Fault(name, (change.__doc__ or "").strip().rstrip("."), like, change)
         return change
 

@@ -22,7 +22,7 @@ __all__ = ["BackendProcess", "fill_in", "find_program", "leave_start_script", "r
 
 _TAIL_LINES = 12
 _GRACE = 5.0
-_PLACEHOLDER = re.compile(r"(?<!\$)\{([a-z_]+)\}")
+_PLACEHOLDER = re.compile(r"(?<!\$)\{([A-Za-z_-]+)\}")
 _NAMES = ("host", "port", "server_cert", "server_key", "truststore", "crl")
 
 
@@ -39,7 +39,7 @@ def split_command(command: str, option: str) -> list[str]:
     if not words:
         raise UsageError(f"{option}: expected a command line, saw nothing. Give the command that starts the server.")
     for name in _PLACEHOLDER.findall(command):
-        close = difflib.get_close_matches(name, _NAMES, n=1, cutoff=0.75)
+        close = difflib.get_close_matches(name.lower().replace("-", "_"), _NAMES, n=1, cutoff=0.75)
         if name not in _NAMES and close:
             known = " ".join(f"{{{known}}}" for known in _NAMES)
             raise UsageError(

@@ -71,7 +71,7 @@ def _run(words: list[str]) -> None:
             "Give a command that returns."
         ) from error
     if done.returncode:
-        said = " | ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
+        said = " | ".join((done.stderr or done.stdout).strip().splitlines()[-3:]) or "without a word"
         raise BackendError(
             f"reload command ({' '.join(words)}): expected exit code 0, saw {done.returncode}: {said}. Run it by hand."
         )

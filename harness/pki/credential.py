@@ -147,7 +147,7 @@ def _public_key(certificate: x509.Certificate, path: Path, what: str) -> bytes:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0][:120]
+    return str(error).partition("\n")[0].partition(". See http")[0][:120]
 
 
 def _public_bytes(key: object) -> bytes:

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-__all__ = ["matches", "names_of"]
+__all__ = ["ServedNames", "matches", "names_of"]
 
 
-def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
-    """What a certificate is made out to: DNS names and addresses of its subjectAltName; without one, the CN.
+@dataclass(frozen=True, slots=True)
+class ServedNames:
+    """What a certificate is made out to; names and addresses are never compared with one another (RFC 9525 6.5)."""
+
+    dns: tuple[str, ...] = ()
+    addresses: tuple[IPv4Address | IPv6Address, ...] = ()
+
+    def __str__(self) -> str:
+        return ", ".join((*self.dns, *map(str, self.addresses))) or "no name at all"
+
+
+def names_of(certificate: x509.Certificate) -> ServedNames:
+    """The DNS names and addresses of a certificate's subjectAltName; without that extension, its CN.
 
     API Gateway still looks at the CN then, although RFC 9525 does not.
     """
     try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
-        return tuple(str(one.value) for one in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
-    names = extension.value.get_values_for_type(x509.DNSName)
-    return (*names, *(str(address) for address in extension.value.get_values_for_type(x509.IPAddress)))
+        common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return ServedNames(tuple(str(one.value) for one in common))
+    addresses = [one for one in names.get_values_for_type(x509.IPAddress) if isinstance(one, IPv4Address | IPv6Address)]
+    return ServedNames(tuple(names.get_values_for_type(x509.DNSName)), tuple(addresses))
 
 
-def matches(host: str, names: tuple[str, ...]) -> bool:
+def matches(host: str, names: ServedNames) -> bool:
     """Whether *host* is one of *names*; ``*`` stands for exactly the left-most label (RFC 9525 6.3)."""
-    wanted = host.rstrip(".").lower()
-    return any(_matches_one(wanted, name.rstrip(".").lower()) for name in names)
+    try:
+        return ip_address(host) in names.addresses
+    except ValueError:
+        wanted = host.rstrip(".").lower()
+    return any(_matches_one(wanted, name.rstrip(".").lower()) for name in names.dns)
 
 
 def _matches_one(host: str, name: str) -> bool:

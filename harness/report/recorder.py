@@ -67,16 +67,25 @@ class Recorder:
         report = self.report
         if self._terminal is not None:
             self._terminal.end(report)
-        output = self._settings.output
+        output, trouble = self._settings.output, []
         if output.json is not None:
-            _write(output.json, (json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n").encode(), "--json")
+            trouble += _write("--json", output.json, to_text(report).encode("utf-8", "replace"))
         if output.junit is not None:
-            _write(output.junit, to_junit(report), "--junit")
+            trouble += _write("--junit", output.junit, to_junit(report))
+        if trouble:
+            raise UsageError(" ".join(trouble))
         return report
 
 
-def _write(path: Path, content: bytes, option: str) -> None:
+def to_text(report: Report) -> str:
+    """The report as JSON text."""
+    return json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _write(option: str, path: Path, content: bytes) -> list[str]:
+    """Write a report; returns what went wrong, if anything, so that the other one is written all the same."""
     try:
         path.write_bytes(content)
     except OSError as error:
-        raise UsageError(f"{option} ({path}): expected a file that can be written, saw: {error.strerror}.") from error
+        return [f"{option} ({path}): expected a file that can be written, saw: {error.strerror}. Give another path."]
+    return []

@@ -49,15 +49,15 @@ class Terminal:
 
     def scenario(self, outcome: Outcome) -> None:
         """One scenario's line."""
-        if self._verbosity < 0 and outcome.outcome in (Result.PASSED, Result.SKIPPED):
-            return
+        if self._verbosity < 0 and outcome.outcome in (Result.PASSED, Result.SKIPPED, Result.INCONCLUSIVE):
+            return  # what is inconclusive is explained at the end, all together
         word = self._paint(f"{outcome.outcome.value:<12}", _COLOURS[outcome.outcome])
         # why something is inconclusive is said once, at the end: it is mostly the same for many
         reason = "" if outcome.outcome is Result.INCONCLUSIVE and self._verbosity < 1 else outcome.reason
         free = self._width - _ID_WIDTH - 16
         if self._verbosity < 1 and len(reason) > free > 20:
             reason = reason[: free - 1] + "…"
-        self._line(f"{word} {self._id(outcome):<{_ID_WIDTH}} {reason}")
+        self._line(f"{word} {self._id(outcome):<{_ID_WIDTH}} {reason}".rstrip())
         if self._verbosity > 0:
             for case in outcome.cases:
                 version = f"TLS {case.tls}" if case.tls else "start"
@@ -68,7 +68,10 @@ class Terminal:
         self._findings(report)
         self._unclear(report)
         self._left_out(report)
+        told = {outcome.reason for outcome in report.outcomes if outcome.outcome is Result.INCONCLUSIVE}
         for problem in report.problems:
+            if problem in told:
+                continue
             self._line(f"\n{self._paint('run inconclusive', '1;35')}: {problem}")
         counts = ", ".join(f"{report.count(result)} {result.value}" for result in Result if report.count(result))
         word = self._paint(report.result.value, _SUMMARY_COLOURS[report.result])

@@ -61,8 +61,8 @@ class Notes:
 
     @property
     def peer_speaks_tls(self) -> bool:
-        """Whether the peer's octets begin with a record: a content type of TLS, and version 3.something (RFC 8446 5.1)."""
-        return self.phase >= Phase.SERVER_HELLO or (self.first[:1] in _RECORD_TYPES and self.first[1:2] == b"\3")
+        """Whether what came, if anything, begins with a record: a content type of TLS, version 3.something (RFC 8446 5.1)."""
+        return not self.first or (self.first[:1] in _RECORD_TYPES and self.first[1:2] == b"\3")
 
 
 @lru_cache(maxsize=64)

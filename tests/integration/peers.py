@@ -79,17 +79,22 @@ class Dialogue:
         self.server_name = None if name is None else name.decode()
         self.chain = tuple(self._tls.get_peer_cert_chain(as_cryptography=True) or ())
 
-    def ask_again(self) -> None:
+    def ask_late(self, *, strict: bool = False) -> None:
         """Ask for a certificate by a second handshake on the same connection (TLS 1.2 only), between two messages."""
+        self._trust_openssl = strict
         self._tls.set_verify(SSL.VERIFY_PEER, _verify)
         self._tls.set_options(_NO_RESUMPTION_ON_RENEGOTIATION)
         self._tls.renegotiate()
         self._drive(self._tls.do_handshake)
         while self._tls.renegotiate_pending():
             self._feed()
-            with suppress(SSL.WantReadError):
+            try:
                 self._tls.recv(_CHUNK)
-            self._flush()
+            except SSL.WantReadError:
+                self._flush()
+            except SSL.Error as error:
+                self._flush()
+                raise Gone from error
 
     def read_request(self) -> bytes:
         """Read a request, with its body if it has a Content-Length."""
@@ -124,8 +129,8 @@ class Dialogue:
         """Stop once the ClientHello was read."""
         self._feed()
 
-    def send_flight(self, records: int | None = None) -> None:
-        """Stop once our first flight (ServerHello … CertificateRequest …) was sent, or its first *records* records."""
+    def send_flight(self, *, then_fin: bool = False) -> None:
+        """Stop once our first flight (ServerHello … CertificateRequest …) was sent; with the FIN in the same segment."""
         self._tls.set_verify(SSL.VERIFY_PEER, _verify)
         while True:
             with suppress(SSL.WantReadError):
@@ -133,7 +138,11 @@ class Dialogue:
             if flight := self._outgoing():
                 break
             self._feed()
-        self.write(b"".join(_split(flight)[:records]))
+        if then_fin:
+            self.raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        self.write(flight)
+        if then_fin:
+            self.fin()
 
     def read_certificate(self) -> None:
         """Stop once OpenSSL has read the client's certificate, which cannot be an empty one."""

@@ -173,6 +173,19 @@ def test_defect_is_refused_for_its_own_reason(small: Kit, defect: str, reason: s
     assert answers and [answer for answer in answers if not re.search(reason, answer, re.MULTILINE)] == []
 
 
+def test_pinned_defects_stand_in_their_own_truststore(small: Kit) -> None:
+    """A gateway certificate that is wrong in itself is judged by a backend that trusts it, beside the control."""
+    control = (small.folder / "gateway/control.pem").read_text()
+    folders = [small.folder / "defects/gateway" / defect.name for defect in DEFECTS.values() if defect.trusted]
+    missing = [
+        folder.name
+        for folder in folders
+        if (folder / "truststore.pem").read_text() != (folder / "client.pem").read_text() + control
+    ]
+
+    assert folders and missing == []
+
+
 def test_copied_certificate_is_the_trusted_one(small: Kit) -> None:
     """Who has copied a certificate without its key presents exactly the one that is let in."""
     copies, originals = small.folder / "defects", ("gateway/new.pem", "private-ca/client.pem")

@@ -65,6 +65,15 @@ def test_lengths_of_every_form_survive(size: int) -> None:
     assert der.certificate_from_parts(*der.split_certificate(large)) == large
 
 
+@pytest.mark.parametrize("size", [1, 0x7E, 0x7F, 0x80, 0xFE, 0xFF, 0x100, 0xFFFF])
+def test_a_signature_of_any_length_is_put_in(size: int) -> None:
+    """Nothing is verified, and the length beside the signature is right at every step."""
+
+    tbs, algorithm, _ = der.split_certificate(_certificate(new_ec_key()))
+    signature = bytes(range(1, 256)) * (size // 255 + 1)
+    assert der.certificate_from_parts(tbs, algorithm, signature[:size]).signature == signature[:size]
+
+
 def test_a_new_signature_verifies(certificate: x509.Certificate, key: PrivateKey) -> None:
     """What ``sign`` makes is the signature that the certificate's algorithm stands for."""
 

@@ -107,13 +107,14 @@ def test_a_given_behaviour_is_kept_otherwise() -> None:
     assert behaviour_with(["no-request"], replace(_CORRECT, clock=_now)).clock is _now
 
 
-def test_an_unknown_fault_is_told() -> None:
-    """The message lists the known ones in order."""
+@pytest.mark.parametrize(("name", "hint"), [("dn-olny", r" Did you mean dn-only\?"), ("42", "")])
+def test_an_unknown_fault_is_told(name: str, hint: str) -> None:
+    """The message lists the known ones in order, and offers the one that may have been meant."""
 
-    names = ", ".join(sorted(FAULTS))
-    message = rf"^--fault \(dn-olny\): expected one of {re.escape(names)}\. See 'pytest-mtls backend --list-faults'\.$"
+    known = re.escape(", ".join(sorted(FAULTS)))
+    message = rf"^--fault \({name}\): expected one of {known}\.{hint} See 'pytest-mtls backend --list-faults'\.$"
     with pytest.raises(UsageError, match=message):
-        behaviour_with(["dn-olny"])
+        behaviour_with([name])
 
 
 # --- faults of the policy
@@ -310,7 +311,7 @@ def test_server_wrong_name_is_made_out_to_another_host() -> None:
     """And to no other."""
 
     server = behaviour_with(["server-wrong-name"]).server
-    assert server is not None and names_of(server().leaf) == ("other.example",)
+    assert server is not None and names_of(server().leaf).dns == ("other.example",)
 
 
 def test_server_wrong_name_keeps_its_certificate() -> None:

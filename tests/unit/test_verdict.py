@@ -167,6 +167,14 @@ def test_a_close_after_resumption_is_a_rejection() -> None:
     assert judge(resumed, CONTROL).evidence is Evidence.CLOSED
 
 
+@pytest.mark.parametrize("closing", Closing)
+def test_a_close_between_two_requests_proves_nothing(closing: Closing) -> None:
+    """On a kept connection: after an answer any server may close, and the next request was not judged."""
+
+    verdict = judge(seen(closing=closing, phase=Phase.ANSWER), CONTROL)
+    assert verdict.decision is INCONCLUSIVE
+
+
 @pytest.mark.parametrize("end", [{"closing": Closing.FIN}, {"alert": Alert(48, True, "request_sent")}])
 def test_octets_without_an_answer_prove_nothing(end: dict[str, Any]) -> None:
     """HTTP had begun (1xx, half a status line): the application was reached, and neither close nor alert refuses."""
@@ -208,7 +216,7 @@ def test_an_incomplete_answer_is_an_answer() -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
-@pytest.mark.parametrize("control", [200, 404])
+@pytest.mark.parametrize("control", [200, 404, 503])
 def test_a_server_error_proves_nothing(status: int, control: int) -> None:
     """A backend that breaks on a certificate has not refused it."""
 
@@ -326,9 +334,9 @@ def test_widening_does_not_turn_the_controls_status_into_a_rejection() -> None:
 def test_widening_keeps_the_accepting_statuses() -> None:
     """The two settings do not disturb each other."""
 
-    statuses = Statuses(accept=frozenset({204}))
-    verdict = judge(answered(204), answered(204), statuses=statuses, also_reject=frozenset({421}))
-    assert verdict.accepted
+    statuses, wide = Statuses(accept=frozenset({204})), frozenset({421})
+    verdicts = [judge(answered(status), answered(204), statuses=statuses, also_reject=wide) for status in (204, 200)]
+    assert [verdict.decision for verdict in verdicts] == [ACCEPTED, INCONCLUSIVE]
 
 
 # --- the control itself
