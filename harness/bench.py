@@ -133,6 +133,11 @@ class Bench:
         """Why a shared backend is of no use any more, if one is: it ended, or refuses everybody."""
         return next((lost for one in self.opened if (lost := one.instance.lost)), None)
 
+    def spoiled(self, profile: Profile) -> str | None:
+        """What explains all that is inconclusive: a shared backend was lost, or never let its good credential in."""
+        shared = self._shared.get(profile)
+        return self.lost or (str(shared) if isinstance(shared, BackendError) else None)
+
     def _require_alive(self) -> None:
         lost = self.lost
         if lost:

@@ -57,6 +57,11 @@ def serve(
     Paths that are given neither here nor as ``MTLS_…`` are made afresh in a temporary folder, which goes at the end;
     *say* is told where it listens and how to try it. Raises UsageError for what cannot be used.
     """
+    for name in _NAMES:
+        if options.get(name) == "":  # mostly a variable that was not set: to serve with something else helps nobody
+            raise UsageError(
+                f"--{name.replace('_', '-')}: expected a value, saw an empty one. Give one, or leave it out."
+            )
     given = {name: options.get(name) or os.environ.get(f"MTLS_{name.upper()}") for name in _NAMES}
     behaviour = replace(behaviour_with(faults), alerts=alerts)
     with tempfile.TemporaryDirectory(prefix="pytest-mtls-backend-") as folder:
@@ -114,6 +119,6 @@ def _material(given: Mapping[str, str | None], folder: Path) -> tuple[Material, 
 def _port(text: str | None) -> int:
     if text is None:
         return free_port()
-    if not text.isdigit() or not 1 <= int(text) <= 65_535:
-        raise UsageError(f"--port ({text}): expected a number from 1 to 65535.")
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 65_535:
+        raise UsageError(f"--port ({text}): expected a number from 1 to 65535. Leave it out for a free one.")
     return int(text)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from .. import interrupt
 from ..errors import BackendError, Inconclusive, MtlsError, StartError
 from ..pki.authority import Hierarchy
 from ..pki.credential import Credential
@@ -87,6 +88,7 @@ class Instance:
         self._controls: dict[tuple[object, ...], tuple[Observation, Verdict]] = {}
         self._versions: tuple[TlsVersion, ...] | None = None
         self._refusals = 0
+        self._was_let_in = False
         self._given_up: str | None = None
 
     # --- what scenarios use
@@ -117,11 +119,11 @@ class Instance:
         return self._versions or ()
 
     def probe(self, credential: Credential | None, tls: TlsVersion, approach: Approach = Approach()) -> Observation:
-        """One connection under *tls* with *credential*."""
+        """One connection under *tls* with *credential*. Raises KeyboardInterrupt when the run was interrupted meanwhile."""
         endpoint = self.endpoint
         if not approach.send_server_name:
             endpoint = replace(endpoint, server_name=None)
-        return probe(
+        seen = probe(
             endpoint,
             tls=tls,
             credential=credential,
@@ -129,6 +131,8 @@ class Instance:
             ciphers=approach.ciphers,
             timeouts=self.target.timeouts,
         )
+        interrupt.check()
+        return seen
 
     def control_seen(
         self, tls: TlsVersion, request: Request = Request(), *, fresh: bool = False
@@ -142,6 +146,7 @@ class Instance:
         if known is None or fresh or not known[1].accepted:
             seen = self.probe(self.control, tls, Approach(request=request))
             known = self._controls[key] = seen, judge_control(seen, self.target.statuses)
+            self._was_let_in |= known[1].accepted
             self._refusals = 0 if known[1].accepted else self._refusals + 1
             if self._refusals >= _PATIENCE:
                 self._doubt(known[1])
@@ -178,7 +183,7 @@ class Instance:
             seen = (self.probe(self.control, tls) for tls in versions)
             return any(judge_control(one, self.target.statuses).accepted for one in seen)
 
-        if not versions or poll_until(enters, _SECOND_CHANCE):
+        if not versions or (self._was_let_in and poll_until(enters, _SECOND_CHANCE)):
             self._refusals = 0
             return
         self._given_up = (
@@ -199,8 +204,9 @@ class Instance:
         began = time.monotonic()
         live = isinstance(self.running, Reloadable)
         self._take_over()
-        accepted = poll_until(lambda: self._lets_in(marker, _IN_A_ROW if live else 3), self.target.reload_within)
-        return Reloaded(accepted, (time.monotonic() - began) * 1000, not live)
+        times = _IN_A_ROW if live else 3
+        over = poll_until(lambda: bool(self.why()) or self._lets_in(marker, times), self.target.reload_within)
+        return Reloaded(over and not self.why(), (time.monotonic() - began) * 1000, not live)
 
     def _take_over(self) -> None:
         self._controls.clear()
@@ -262,12 +268,19 @@ class Instance:
         if trouble:
             raise StartError(f"{self.target.name}: {trouble}. It has to keep running and listen on {self._where()}.")
         if not up:
-            lines = getattr(self.running, "last_lines", lambda: "")()
             raise StartError(
                 f"{self.target.name}: expected a TLS server on {self._where()} within {self.target.start_within:g} s, "
-                f"saw: {_words(last[0])}{lines}. Use {{port}} or MTLS_PORT, or allow more by --start-within.",
+                f"saw: {_words(last[0])}{self._what_to_do(last[0])}",
                 listening=last[0].trouble is not Trouble.REFUSED,
             )
+
+    def _what_to_do(self, seen: Observation) -> str:
+        if seen.trouble is Trouble.NOT_TLS:
+            return ". Somebody answers there without TLS: let it serve https, by {server_cert} and {server_key}."
+        lines = getattr(self.running, "last_lines", lambda: "")()
+        if seen.answer is not None:
+            return f"{lines}. The application failed: look at its log, and whether --path exists."
+        return f"{lines}. Use {{port}} or MTLS_PORT, or allow more by --start-within."
 
     def _where(self) -> str:
         return f"{self.endpoint.host}:{self.endpoint.port}"

@@ -136,7 +136,9 @@ class ReferenceBackend:
         except OSError as error:
             if "missing" in self._behaviour.open_when:
                 return None
-            raise BackendError(f"truststore ({path}): cannot be read: {error.strerror}") from error
+            raise BackendError(
+                f"truststore ({path}): expected a readable file, saw: {error.strerror}. Check the path."
+            ) from error
         try:
             truststore = Truststore.parse(content, f"truststore ({path})")
         except MtlsError as error:
@@ -145,7 +147,7 @@ class ReferenceBackend:
             return truststore
         if "empty" in self._behaviour.open_when:
             return None
-        raise BackendError(f"truststore ({path}): expected certificates, saw none")
+        raise BackendError(f"truststore ({path}): expected PEM certificates, saw none. Put in whom to let in.")
 
     def _new_store(self, anchors: Truststore) -> crypto.X509Store:
         store = crypto.X509Store()
@@ -272,5 +274,6 @@ def listen(material: Material) -> socket.socket:
         return socket.create_server((material.host, material.port))
     except OSError as error:
         raise StartError(
-            f"port ({material.host}:{material.port}): expected a free one, saw: {error.strerror}. Choose another port."
+            f"port ({material.host}:{material.port}): expected one to listen on, "
+            f"saw: {str(error.strerror).partition(' (while')[0]}. Choose another one."
         ) from error
