@@ -135,6 +135,8 @@ class Bench:
 
     def spoiled(self, profile: Profile) -> str | None:
         """What explains all that is inconclusive: a shared backend was lost, or never let its good credential in."""
+        for one in self.opened:
+            one.instance.confirm()
         shared = self._shared.get(profile)
         return self.lost or (str(shared) if isinstance(shared, BackendError) else None)
 

@@ -63,9 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         _complain("interrupted")
         return 3
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # for a broken pipe click exits with 1, which would say that a MUST failed
         # whoever read our output has gone; nothing more can be said, and Python must not try at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+        return 3
+    except OSError as error:
+        _complain(f"expected files and output to work, saw: {error}. Look at disk space and permissions.")
         return 3
     except Exception as error:  # a traceback ends with exit code 1, which would say that a MUST failed
         _complain(f"internal error: {describe(error)}. Please report it.")

@@ -144,6 +144,12 @@ class Trial:
     def _not_started(self, error: BackendError, what: str) -> Case:
         """That a backend did not start holds only beside others that do, and when nobody listens in its place."""
         self.bench.prove_start(self.profile)
+        shared = self._shared.instance
+        _, twin = shared.control_seen(shared.versions[-1], fresh=True)
+        if not twin.accepted:
+            raise Inconclusive(
+                f"the twin that does start does not let its control in any more: {twin.text}{shared.why()}"
+            )
         reason = str(error).replace(f"{self.bench.folder}{os.sep}", "")
         if isinstance(error, StartError) and error.listening:
             return Case(what=what, tls=None, outcome=Result.INCONCLUSIVE, reason=reason)

@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -71,10 +72,11 @@ def serve(
             listener = listen(material)
         except BackendError as error:
             raise UsageError(str(error)) from error
-        say(f"serving at {backend.url} (Ctrl-C ends it; SIGHUP reloads {material.truststore})")
-        if example is not None:
-            say(f"try it: {example}")
-        serve_until(backend, listener, lambda done: _handle_signals(backend, done))
+        with suppress(KeyboardInterrupt):  # a signal that comes before the loop has taken them over
+            say(f"serving at {backend.url} (Ctrl-C ends it; SIGHUP reloads {material.truststore})")
+            if example is not None:
+                say(f"try it: {example}")
+            serve_until(backend, listener, lambda done: _handle_signals(backend, done))
 
 
 def _handle_signals(backend: ReferenceBackend, done: asyncio.Event) -> None:

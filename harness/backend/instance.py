@@ -35,7 +35,7 @@ __all__ = ["Approach", "Instance", "Reloaded", "ServerSide", "reach", "started",
 
 _PORT_ATTEMPTS = 3
 _PATIENCE = 6
-"""So many refused controls in a row before a backend is doubted."""
+"""So many refused controls in a row within one scenario before a backend is doubted."""
 _SECOND_CHANCE = 2.0
 """Seconds for a doubted backend to let its control in; then it is lost, and no scenario waits for its time-outs any more."""
 _IN_A_ROW = 30
@@ -149,7 +149,7 @@ class Instance:
             self._was_let_in |= known[1].accepted
             self._refusals = 0 if known[1].accepted else self._refusals + 1
             if self._refusals >= _PATIENCE:
-                self._doubt(known[1])
+                self.confirm()
         return known
 
     @property
@@ -175,20 +175,23 @@ class Instance:
         trouble: str | None = getattr(self.running, "trouble", lambda: None)()
         return trouble
 
-    def _doubt(self, verdict: Verdict) -> None:
-        """Give up, unless an ordinary control is let in after all: it may be the request that was refused so often."""
+    def confirm(self) -> None:
+        """After something went wrong: give the backend up, unless it lets its control in, now or a moment later."""
         versions = self.known_versions
+        if self.lost or not versions:
+            return
+        verdicts: list[Verdict] = []
 
         def enters() -> bool:
-            seen = (self.probe(self.control, tls) for tls in versions)
-            return any(judge_control(one, self.target.statuses).accepted for one in seen)
+            verdicts[:] = [judge_control(self.probe(self.control, tls), self.target.statuses) for tls in versions]
+            return any(verdict.accepted for verdict in verdicts)
 
-        if not versions or (self._was_let_in and poll_until(enters, _SECOND_CHANCE)):
+        if poll_until(enters, _SECOND_CHANCE if self._was_let_in else 0):
             self._refusals = 0
             return
         self._given_up = (
             f"{self.target.name}: expected the twin that must be let in ({self.control.name}) to be let in to the end, "
-            f"saw it refused {self._refusals} times in a row: {verdict.text.partition(': ')[2]}. Look at the backend's log."
+            f"saw it refused from some moment on: {verdicts[-1].text.partition(': ')[2]}. Look at the backend's log."
         )
 
     # --- reload and restart
@@ -269,7 +272,7 @@ class Instance:
             raise StartError(f"{self.target.name}: {trouble}. It has to keep running and listen on {self._where()}.")
         if not up:
             raise StartError(
-                f"{self.target.name}: expected a TLS server on {self._where()} within {self.target.start_within:g} s, "
+                f"{self.target.name}: expected a TLS server on {self._where()} within {self.target.start_within:.3g} s, "
                 f"saw: {_words(last[0])}{self._what_to_do(last[0])}",
                 listening=last[0].trouble is not Trouble.REFUSED,
             )

@@ -122,7 +122,7 @@ class BackendProcess:
 
     def _group_is_gone(self) -> bool:
         self._process.poll()  # reap the leader, or its group never goes
-        return not self._signal_group(0)
+        return not (self._signal_group(0) and _lives(self._process.pid))
 
     def _signal_group(self, number: int) -> bool:
         try:
@@ -179,3 +179,20 @@ def leave_start_script(material: Material, words: Sequence[str], cwd: Path | Non
 
 def _environment(material: Material) -> dict[str, str]:
     return {f"MTLS_{name.upper()}": value for name, value in material.placeholders.items()}
+
+
+def _lives(group: int) -> bool:
+    """Whether somebody lives in a process group that is there: the dead stay in it until they are reaped.
+
+    That is the init process's task for orphans, and in a container there may be none that does it.
+    """
+    if not os.path.exists("/proc/self/stat"):
+        return True
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = stat.read_text("ascii", "replace").rpartition(")")[2].split()[:3]
+        except (OSError, ValueError):
+            continue  # it has ended meanwhile
+        if its_group == str(group) and state not in "ZX":
+            return True
+    return False

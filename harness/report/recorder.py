@@ -63,15 +63,15 @@ class Recorder:
         )
 
     def finish(self) -> Report:
-        """Show the end and write the files; raises UsageError when one cannot be written."""
+        """Write the files, then show the end; raises UsageError when a file cannot be written."""
         report = self.report
-        if self._terminal is not None:
-            self._terminal.end(report)
         output, trouble = self._settings.output, []
         if output.json is not None:
             trouble += _write("--json", output.json, to_text(report).encode("utf-8", "replace"))
         if output.junit is not None:
             trouble += _write("--junit", output.junit, to_junit(report))
+        if self._terminal is not None:
+            self._terminal.end(report)
         if trouble:
             raise UsageError(" ".join(trouble))
         return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -35,7 +36,7 @@ class Terminal:
     """Writes to *out*; ``verbosity`` -1 leaves out what passed, 1 adds every case."""
 
     def __init__(self, out: TextIO | None = None, *, verbosity: int = 0, several_profiles: bool = False) -> None:
-        self._out = out or sys.stdout
+        self._out = out or sys.stdout or io.StringIO()  # no stdout at all: somebody wants the files alone
         self._verbosity = verbosity
         self._several_profiles = several_profiles
         self._coloured = self._out.isatty() and not os.environ.get("NO_COLOR")

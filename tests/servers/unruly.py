@@ -1,7 +1,6 @@
 """A backend that authenticates its clients properly, and misbehaves on request: a ``--command`` of the tests.
 
-It reads the ``MTLS_…`` variables and needs nothing but the standard library. ``--after N`` puts the mischief off until N
-connections have been served.
+It reads the ``MTLS_…`` variables and needs nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import socket
 import socketserver
 import ssl
 import subprocess
@@ -29,7 +29,7 @@ class _Server(socketserver.ThreadingTCPServer):
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.numbers = count()
-        self.context = _context()
+        self.context = _context(options.careless)
         port = int(os.environ["MTLS_PORT"]) + (1 if options.other_port else 0)
         super().__init__((os.environ["MTLS_HOST"], port), _Connection)
 
@@ -48,25 +48,31 @@ class _Connection(socketserver.BaseRequestHandler):
             threading.Event().wait()
         if mischief == "close":
             return
+        status = 500 if mischief == "fail" else options.status
         try:
-            self._answer(server.context, 500 if mischief == "fail" else options.status)
+            if server.context is None:
+                self._answer(self.request, status)
+            else:
+                with server.context.wrap_socket(self.request, server_side=True) as connection:
+                    self._answer(connection, status)
+                    connection.unwrap()
         except OSError as error:
             print(f"refused: {error}", file=sys.stderr, flush=True)
 
-    def _answer(self, context: ssl.SSLContext, status: int) -> None:
-        with context.wrap_socket(self.request, server_side=True) as connection:
-            received = b""
-            while b"\r\n\r\n" not in received:
-                data = connection.recv(65_536)
-                if not data:
-                    return
-                received += data
-            head = f"HTTP/1.1 {status} Whatever\r\nContent-Length: {len(_GOOD)}\r\nConnection: close\r\n\r\n"
-            connection.sendall((head + _GOOD).encode())
-            connection.unwrap()
+    def _answer(self, connection: socket.socket, status: int) -> None:
+        received = b""
+        while b"\r\n\r\n" not in received:
+            data = connection.recv(65_536)
+            if not data:
+                return
+            received += data
+        head = f"HTTP/1.1 {status} Whatever\r\nContent-Length: {len(_GOOD)}\r\nConnection: close\r\n\r\n"
+        connection.sendall((head + _GOOD).encode())
 
 
-def _context() -> ssl.SSLContext:
+def _context(careless: bool) -> ssl.SSLContext | None:
+    if careless and not os.path.exists(os.environ["MTLS_TRUSTSTORE"]):
+        return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(os.environ["MTLS_SERVER_CERT"], os.environ["MTLS_SERVER_KEY"])
     context.load_verify_locations(os.environ["MTLS_TRUSTSTORE"])
@@ -78,9 +84,11 @@ def _context() -> ssl.SSLContext:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--after", type=int, default=0, metavar="N", help="connections before the mischief")
+    parser.add_argument("--after", type=int, default=0, metavar="N", help="connections to serve before the mischief")
     parser.add_argument("--then", choices=["die", "hang", "fail", "close"], help="the mischief")
     parser.add_argument("--status", type=int, default=200, help="what to answer to everybody who is let in")
+    parser.add_argument("--careless", action="store_true", help="serve without TLS when there is no truststore")
+    parser.add_argument("--lock", metavar="FILE", help="do not start while FILE is there, and leave it")
     parser.add_argument("--other-port", action="store_true", help="listen one port further")
     parser.add_argument("--no-trust", action="store_true", help="trust nobody that the harness knows")
     parser.add_argument("--ignore-term", action="store_true", help="take no notice of SIGTERM")
@@ -91,10 +99,19 @@ def _options() -> argparse.Namespace:
 def main() -> None:
     """Serve until somebody ends it."""
     options = _options()
+    try:
+        _serve(options)
+    except OSError as error:
+        sys.exit(f"does not start: {error}")
+
+
+def _serve(options: argparse.Namespace) -> None:
     if options.ignore_term:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if options.no_trust:
         os.environ["MTLS_TRUSTSTORE"] = os.environ["MTLS_SERVER_CERT"]
+    if options.lock:
+        os.close(os.open(options.lock, os.O_CREAT | os.O_EXCL))
     if options.grandchild:
         subprocess.Popen(["sleep", "600"])
     with _Server(options) as server:
