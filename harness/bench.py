@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -150,13 +151,15 @@ class Bench:
         truststore: Truststore | bytes | None,
         control: Credential,
         versions: tuple[TlsVersion, ...] | None = None,
+        *,
         start_within: float | None = None,
+        server: ServerSide | None = None,
     ) -> Iterator[Instance]:
         """A backend of its own for one scenario; its material lies in a folder called after *label*."""
         folder = self.folder / self._unique(label)
         target = replace(self.target, start_within=start_within or self.target.start_within)
         with started(
-            target, folder, server=self.server, control=control, truststore=truststore, versions=versions
+            target, folder, server=server or self.server, control=control, truststore=truststore, versions=versions
         ) as instance:
             self._starts_beside |= bool(self.opened)
             try:
@@ -196,10 +199,15 @@ class Bench:
         """The good credential of *profile*, and what the truststore holds for it."""
         if profile is Profile.PRIVATE_CA:
             hierarchy = new_hierarchy(1)
-            good = hierarchy.issue(clock=self.clock, name="good leaf", rsa_key=True)
+            good = hierarchy.issue(clock=self.clock, not_after=self._good_end, name="good leaf", rsa_key=True)
             return Sample(good, hierarchy, self.clock), hierarchy.root
-        good = self._gateway or gateway_credential(clock=self.clock)
+        good = self._gateway or gateway_credential(clock=self.clock, not_after=self._good_end)
         return Sample(good, None, self.clock), good.leaf
+
+    @property
+    def _good_end(self) -> datetime | None:
+        days = self.target.good_days
+        return None if days is None else self.clock() + timedelta(days=days)
 
     def new_control(self) -> Credential:
         """A fresh control credential."""

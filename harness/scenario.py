@@ -13,12 +13,13 @@ The id is ``<module>/<function>`` with hyphens for underscores, and final: repor
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from importlib import import_module
-from inspect import cleandoc
+from inspect import cleandoc, isgeneratorfunction
 from typing import TYPE_CHECKING
 
 from .backend.contract import Capability
@@ -69,7 +70,7 @@ MUST, SHOULD, INFO = Level.MUST, Level.SHOULD, Level.INFO
 GATEWAY, PRIVATE_CA = Profile.GATEWAY, Profile.PRIVATE_CA
 BOTH = (GATEWAY, PRIVATE_CA)
 
-Function = Callable[["Trial"], None]
+Function = Callable[["Trial"], "Iterator[datetime] | None"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,11 @@ class Scenario:
     """The rest of the docstring."""
     remedy: str
     function: Function
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a clock: a generator of the moments that it waits for."""
+        return isgeneratorfunction(self.function)
 
     @property
     def area(self) -> str:
