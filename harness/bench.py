@@ -86,6 +86,11 @@ class Bench:
         hierarchy = new_hierarchy(2)
         return ServerSide(server_credential(hierarchy=hierarchy), hierarchy)
 
+    def _served(self, due: ServerSide) -> ServerSide:
+        """The server certificate that is *due*, or what a fault in the material makes of it."""
+        alter = self.target.alter_server
+        return due if alter is None else ServerSide(alter(due.credential, due.hierarchy), due.hierarchy)
+
     def shared(self, profile: Profile) -> Shared:
         """The shared backend of *profile*, started on first use.
 
@@ -134,6 +139,11 @@ class Bench:
         """Why a shared backend is of no use any more, if one is: it ended, or refuses everybody."""
         return next((lost for one in self.opened if (lost := one.instance.lost)), None)
 
+    def spoiled(self, profile: Profile) -> str | None:
+        """What explains all that is inconclusive: a shared backend was lost, or never let its good credential in."""
+        shared = self._shared.get(profile)
+        return self.lost or (str(shared) if isinstance(shared, BackendError) else None)
+
     def _require_alive(self) -> None:
         lost = self.lost
         if lost:
@@ -159,7 +169,12 @@ class Bench:
         folder = self.folder / self._unique(label)
         target = replace(self.target, start_within=start_within or self.target.start_within)
         with started(
-            target, folder, server=server or self.server, control=control, truststore=truststore, versions=versions
+            target,
+            folder,
+            server=self._served(server or self.server),
+            control=control,
+            truststore=truststore,
+            versions=versions,
         ) as instance:
             self._starts_beside |= bool(self.opened)
             try:

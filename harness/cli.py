@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
 from .errors import MtlsError, UsageError, describe
+from .interrupt import in_order
 from .options import OPTIONS, Values, as_pytest_arguments
 
 __all__ = ["main"]
 
 # The folder we are started in is somebody else's: keep out of its pytest configuration, conftest.py, plugins and cache.
-_ISOLATED = ("--noconftest", "-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:logging", "-p", "mtls")
+_ISOLATED = (
+    "--noconftest",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:terminal",
+    "-p",
+    "no:logging",
+    "-p",
+    "no:tmpdir",
+    "-p",
+    "mtls",
+)
 _FOREIGN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, 1 a finding, 2 usage, 3 inconclusive or a failure of the harness."""
-    signal.signal(signal.SIGTERM, _terminate)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr has it: a log may have what the terminal has not
     try:
-        code = _commands.main(args=None if argv is None else list(argv), standalone_mode=False)
+        with in_order():
+            code = _commands.main(
+                args=None if argv is None else list(argv), prog_name="pytest-mtls", standalone_mode=False
+            )
         return int(code or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
@@ -63,10 +80,6 @@ def _one_line(error: click.ClickException) -> str:
     command = getattr(getattr(error, "ctx", None), "command_path", "pytest-mtls")
     said = " ".join(error.format_message().split())
     return f"{said}{'' if said.endswith(('.', '?')) else '.'} See '{command} --help'."
-
-
-def _terminate(*_: object) -> NoReturn:
-    raise KeyboardInterrupt("SIGTERM")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -112,10 +125,10 @@ def check(list_only: bool, workers: str | None, verbose: bool, quiet: bool, **va
 def _run_pytest(values: Values, workers: str | None) -> int:
     import pytest
 
+    arguments = [*_ISOLATED, *as_pytest_arguments(values), *_worker_arguments(workers)]
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for name in _FOREIGN:
         os.environ.pop(name, None)
-    arguments = [*_ISOLATED, *as_pytest_arguments(values), *_worker_arguments(workers)]
     with as_file(files("pytest_mtls.harness").joinpath("check.ini")) as ini:
         place = ["-c", str(ini), f"--rootdir={Path.cwd()}"]
         code = int(pytest.main([*place, *arguments, "--pyargs", "pytest_mtls.scenarios"]))
@@ -126,7 +139,7 @@ def _worker_arguments(workers: str | None) -> list[str]:
     if workers is None:
         return []
     if workers != "auto" and not workers.isdigit():
-        raise UsageError(f"-n ({workers}): expected a number of processes, or auto.")
+        raise UsageError(f"-n ({workers}): expected a number of processes, or auto. Leave it out for one.")
     if find_spec("xdist") is None:
         raise UsageError(
             f"-n ({workers}): expected pytest-xdist, which is not installed. Install it: pip install pytest-xdist."

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from cryptography import x509
 
 from .backend.instance import Approach, Instance, Reloaded, version_is_refused
+from .errors import Inconclusive
 from .outcome import Case, Result
 from .pki.credential import Credential
 from .reproduce import Reproducer
@@ -96,7 +97,14 @@ class Subject:
         return self.instance.probe(credential, tls)
 
     def reload(self, *trusted: x509.Certificate) -> Reloaded:
-        """Trust *trusted*, in this order, from now on, by the declared reload; waits until that is in effect."""
+        """Trust *trusted*, in this order, from now on, by the declared reload; waits until that is in effect.
+
+        Raises Inconclusive when the control is refused already: the marker would be waited for in vain.
+        """
+        tls = self.versions[-1]
+        _, verdict = self._controls.control_seen(tls)
+        if not verdict.accepted:
+            raise Inconclusive(self._refused_control(tls, verdict))
         reloaded = self.instance.replace_truststore(trusted)
         self._log.notes.append(str(reloaded))
         return reloaded

@@ -269,7 +269,7 @@ class Trial:
         if failed:
             return Result.FAILED, _reasons(failed)
         if trouble is not None or unclear:
-            trouble = self.bench.lost or trouble  # one reason for all that a lost backend spoils
+            trouble = self.bench.spoiled(self.profile) or trouble  # one reason, said once, instead of fifty
         if trouble is not None:
             return Result.INCONCLUSIVE, trouble
         if unclear:

@@ -30,7 +30,9 @@ def gateway_resumes(mtls_trial: Trial) -> None:
     """
     backend = mtls_trial.backend
     for kept in backend.sessions(mtls_trial.good):
-        backend.accepts(mtls_trial.good, f"good credential, resuming by {kept.kind}", approach=_resuming(kept), versions=(kept.tls,))
+        backend.accepts(
+            mtls_trial.good, f"good credential, resuming by {kept.kind}", approach=_resuming(kept), versions=(kept.tls,)
+        )
     _note_resumption(mtls_trial, backend, mtls_trial.good)
 
 
@@ -49,7 +51,9 @@ def from_rejected_session(mtls_trial: Trial) -> None:
     for credential in (None, mtls_trial.defect("copied-serial-and-dates")):
         name = credential.name if credential else "no certificate"
         for kept in backend.sessions(credential):
-            backend.rejects(credential, f"{name}, resuming by {kept.kind}", approach=_resuming(kept), versions=(kept.tls,))
+            backend.rejects(
+                credential, f"{name}, resuming by {kept.kind}", approach=_resuming(kept), versions=(kept.tls,)
+            )
 
 
 @scenario(
@@ -70,7 +74,12 @@ def after_removal(mtls_trial: Trial) -> None:
         sessions = backend.sessions(old.credential)
         backend.reload(new.anchor)
         for kept in sessions:
-            backend.rejects(old.credential, f"removed credential, resuming by {kept.kind}", approach=_resuming(kept), versions=(kept.tls,))
+            backend.rejects(
+                old.credential,
+                f"removed credential, resuming by {kept.kind}",
+                approach=_resuming(kept),
+                versions=(kept.tls,),
+            )
 
 
 @scenario(
@@ -91,7 +100,12 @@ def after_expiry(mtls_trial: Trial) -> Iterator[datetime]:
         sessions = backend.sessions(short.credential)
         yield short.over
         for kept in sessions:
-            backend.rejects(short.credential, f"expired credential, resuming by {kept.kind}", approach=_resuming(kept), versions=(kept.tls,))
+            backend.rejects(
+                short.credential,
+                f"expired credential, resuming by {kept.kind}",
+                approach=_resuming(kept),
+                versions=(kept.tls,),
+            )
 
 
 def _resuming(kept: KeptSession) -> Approach:

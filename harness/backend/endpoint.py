@@ -37,7 +37,7 @@ def _split(url: str, what: str) -> tuple[SplitResult, str, int]:
     expected = f"{what} ({url}): expected https://HOST[:PORT]/PATH"
     if not url.isascii() or not url.isprintable() or " " in url:
         raise BackendError(
-            f"{expected} in ASCII without blanks, saw others. Percent-encode the path; write the host as xn--…"
+            f"{expected} in ASCII without blanks, saw others. Percent-encode the path; write the host as xn--…."
         )
     try:
         parts = urlsplit(url)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from .. import interrupt
 from ..errors import BackendError, Inconclusive, MtlsError, StartError
 from ..pki.authority import Hierarchy
 from ..pki.credential import Credential
@@ -89,6 +90,7 @@ class Instance:
         self._controls: dict[tuple[object, ...], tuple[Observation, Verdict]] = {}
         self._versions: tuple[TlsVersion, ...] | None = None
         self._refusals = 0
+        self._was_let_in = False
         self._given_up: str | None = None
 
     # --- what scenarios use
@@ -119,9 +121,11 @@ class Instance:
         return self._versions or ()
 
     def probe(self, credential: Credential | None, tls: TlsVersion, approach: Approach = Approach()) -> Observation:
-        """One connection under *tls* with *credential*."""
+        """One connection under *tls* with *credential*. Raises KeyboardInterrupt when the run was interrupted meanwhile."""
         with self.converse(credential, tls, approach) as conversation:
-            return conversation.ask(approach.request)
+            seen = conversation.ask(approach.request)
+        interrupt.check()
+        return seen
 
     def converse(
         self, credential: Credential | None, tls: TlsVersion, approach: Approach = Approach(), *, tickets: bool = True
@@ -155,6 +159,7 @@ class Instance:
         if known is None or fresh or not known[1].accepted:
             seen = self.probe(self.control, tls, Approach(request=request))
             known = self._controls[key] = seen, judge_control(seen, self.target.statuses)
+            self._was_let_in |= known[1].accepted
             self._refusals = 0 if known[1].accepted else self._refusals + 1
             if self._refusals >= _PATIENCE:
                 self._doubt(known[1])
@@ -191,7 +196,7 @@ class Instance:
             seen = (self.probe(self.control, tls) for tls in versions)
             return any(judge_control(one, self.target.statuses).accepted for one in seen)
 
-        if not versions or poll_until(enters, _SECOND_CHANCE):
+        if not versions or (self._was_let_in and poll_until(enters, _SECOND_CHANCE)):
             self._refusals = 0
             return
         self._given_up = (
@@ -212,9 +217,9 @@ class Instance:
         began = time.monotonic()
         live = isinstance(self.running, Reloadable)
         self._take_over()
-        in_a_row = self.target.pace.in_a_row if live else 3
-        accepted = poll_until(lambda: self._lets_in(marker, in_a_row), self.target.reload_within)
-        return Reloaded(accepted, (time.monotonic() - began) * 1000, not live)
+        times = self.target.pace.in_a_row if live else 3
+        over = poll_until(lambda: bool(self.why()) or self._lets_in(marker, times), self.target.reload_within)
+        return Reloaded(over and not self.why(), (time.monotonic() - began) * 1000, not live)
 
     def change_file(self, certificates: Sequence[x509.Certificate]) -> None:
         """Put *certificates* and the control into the truststore file, and tell the backend nothing."""
@@ -235,7 +240,10 @@ class Instance:
             if not live:
                 return str(error)
         if live:
-            poll_until(lambda: self._trouble() is not None, min(self.target.reload_within, max(self.target.pace.settling, 5 * usual)))
+            poll_until(
+                lambda: self._trouble() is not None,
+                min(self.target.reload_within, max(self.target.pace.settling, 5 * usual)),
+            )
         return self._trouble()
 
     def _take_over(self) -> None:
@@ -298,12 +306,19 @@ class Instance:
         if trouble:
             raise StartError(f"{self.target.name}: {trouble}. It has to keep running and listen on {self._where()}.")
         if not up:
-            lines = getattr(self.running, "last_lines", lambda: "")()
             raise StartError(
                 f"{self.target.name}: expected a TLS server on {self._where()} within {self.target.start_within:g} s, "
-                f"saw: {_words(last[0])}{lines}. Use {{port}} or MTLS_PORT, or allow more by --start-within.",
+                f"saw: {_words(last[0])}{self._what_to_do(last[0])}",
                 listening=last[0].trouble is not Trouble.REFUSED,
             )
+
+    def _what_to_do(self, seen: Observation) -> str:
+        if seen.trouble is Trouble.NOT_TLS:
+            return ". Somebody answers there without TLS: let it serve https, by {server_cert} and {server_key}."
+        lines = getattr(self.running, "last_lines", lambda: "")()
+        if seen.answer is not None:
+            return f"{lines}. The application failed: look at its log, and whether --path exists."
+        return f"{lines}. Use {{port}} or MTLS_PORT, or allow more by --start-within."
 
     def _where(self) -> str:
         return f"{self.endpoint.host}:{self.endpoint.port}"

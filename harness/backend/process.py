@@ -20,8 +20,9 @@ from .contract import Material
 
 __all__ = ["BackendProcess", "fill_in", "find_program", "leave_start_script", "running", "split_command"]
 
-_TAIL_LINES = 12
+_TAIL_LINES, _TAIL_COLUMNS = 12, 240
 _GRACE = 5.0
+_CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _PLACEHOLDER = re.compile(r"(?<!\$)\{([A-Za-z_-]+)\}")
 _NAMES = ("host", "port", "server_cert", "server_key", "truststore", "crl")
 
@@ -101,8 +102,10 @@ class BackendProcess:
             written = self._log.read_bytes()[self._log_begin :]
         except OSError:
             return ""
-        lines = written.decode("utf-8", "replace").splitlines()[-_TAIL_LINES:]
-        return "; its last lines: " + " | ".join(line.strip() for line in lines if line.strip()) if lines else ""
+        # colours and other control characters would play tricks on terminals, and XML does not take them
+        text = _CONTROL.sub("", written.decode("utf-8", "replace"))
+        lines = [line.strip()[:_TAIL_COLUMNS] for line in text.splitlines()[-_TAIL_LINES:] if line.strip()]
+        return f"; its last lines: {' | '.join(lines)}" if lines else ""
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process that was started (not to its group: a master tells its workers)."""

@@ -25,6 +25,7 @@ from OpenSSL import SSL, crypto
 
 from ..clock import Clock, system_clock
 from ..errors import BackendError, MtlsError, StartError
+from ..pki.authority import Hierarchy
 from ..pki.credential import Credential
 from ..pki.truststore import Truststore
 from ..tls.observation import TlsVersion
@@ -70,8 +71,8 @@ class Behaviour:
     """The states of the truststore, ``missing`` or ``empty``, that switch verification off."""
     reload: Callable[[Truststore, Truststore], Truststore] = _replace
     """From the old and the new truststore, the one that counts after a reload."""
-    server: Callable[[], Credential] | None = None
-    """Another server certificate than the material's."""
+    alter_server: Callable[[Credential, Hierarchy], Credential] | None = None
+    """Material: from the server certificate that is due, and the hierarchy above it, the one that is served."""
     verify_depth: int | None = None
     """The most intermediates in a path; None: OpenSSL's default, 100."""
     read: Callable[[Truststore], Truststore] = _as_it_is
@@ -182,7 +183,9 @@ class ReferenceBackend:
         except OSError as error:
             if "missing" in self._behaviour.open_when:
                 return None
-            raise BackendError(f"truststore ({path}): cannot be read: {error.strerror}") from error
+            raise BackendError(
+                f"truststore ({path}): expected a readable file, saw: {error.strerror}. Check the path."
+            ) from error
         try:
             truststore = Truststore.parse(content, f"truststore ({path})")
         except MtlsError as error:
@@ -191,7 +194,7 @@ class ReferenceBackend:
             return truststore
         if "empty" in self._behaviour.open_when:
             return None
-        raise BackendError(f"truststore ({path}): expected certificates, saw none")
+        raise BackendError(f"truststore ({path}): expected PEM certificates, saw none. Put in whom to let in.")
 
     def _new_store(self, anchors: Truststore) -> crypto.X509Store:
         store = crypto.X509Store()
@@ -211,9 +214,12 @@ class ReferenceBackend:
         context.set_options(SSL.OP_NO_RENEGOTIATION)
         if self._behaviour.session_context:
             context.set_session_id(b"pytest-mtls")
+        else:  # OpenSSL asks for it where client certificates are wanted from the first
+            context.set_verify(SSL.VERIFY_PEER, TlsServerProtocol.record)
         if self._behaviour.verify_depth is not None:
             context.set_verify_depth(self._behaviour.verify_depth)
-        self._use_server_certificate(context)
+        context.use_certificate_chain_file(str(self._material.server_cert))
+        context.use_privatekey_file(str(self._material.server_key))
         store = context.get_cert_store()
         assert store is not None
         self._fill(store, anchors)
@@ -222,17 +228,6 @@ class ReferenceBackend:
         context.set_tlsext_servername_callback(TlsServerProtocol.choose_by_name)
         context.set_info_callback(TlsServerProtocol.note_step)
         return context
-
-    def _use_server_certificate(self, context: SSL.Context) -> None:
-        if self._behaviour.server is None:
-            context.use_certificate_chain_file(str(self._material.server_cert))
-            context.use_privatekey_file(str(self._material.server_key))
-            return
-        server = self._behaviour.server()
-        context.use_certificate(server.leaf)
-        for certificate in server.chain:
-            context.add_extra_chain_cert(certificate)
-        context.use_privatekey(server.key)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         served: ServedPeer = request.get_extra_info("mtls")
@@ -340,5 +335,6 @@ def listen(material: Material) -> socket.socket:
         return socket.create_server((material.host, material.port))
     except OSError as error:
         raise StartError(
-            f"port ({material.host}:{material.port}): expected a free one, saw: {error.strerror}. Choose another port."
+            f"port ({material.host}:{material.port}): expected one to listen on, "
+            f"saw: {str(error.strerror).partition(' (while')[0]}. Choose another one."
         ) from error

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cryptography import x509
 
+from ..pki.authority import Hierarchy
 from ..pki.credential import Credential
 from ..tls.observation import TlsVersion
 from ..tls.probe import Endpoint, Timeouts
@@ -54,6 +56,8 @@ class Target:
     reload_within: float = 5.0
     start_within: float = 30.0
     """Seconds from the start of a backend to its first TLS answer."""
+    alter_server: Callable[[Credential, Hierarchy], Credential] | None = None
+    """What is served instead of the server certificate that is due: a fault in the material."""
     good_days: int | None = None
     """How many days the good credential of our own is valid; None: as long as API Gateway's."""
     path: str = "/"

@@ -18,7 +18,7 @@ def to_junit(report: Report) -> bytes:
     suite = ElementTree.Element(
         "testsuite",
         name="pytest-mtls",
-        tests=str(len(report.outcomes)),
+        tests=str(len(report.outcomes) + len(report.problems)),
         failures=str(report.count(Result.FAILED)),
         errors=str(report.count(Result.INCONCLUSIVE) + len(report.problems)),
         skipped=str(report.count(Result.SKIPPED)),

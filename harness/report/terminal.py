@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -26,7 +27,8 @@ _SUMMARY_COLOURS = {
     Summary.PARTIAL: "1;33",
     Summary.INCONCLUSIVE: "1;35",
 }
-_ID_WIDTH = 46
+_WORD_WIDTH, _ID_WIDTH = 12, 46
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Terminal:
@@ -51,17 +53,17 @@ class Terminal:
         """One scenario's line."""
         if self._verbosity < 0 and outcome.outcome in (Result.PASSED, Result.SKIPPED, Result.INCONCLUSIVE):
             return  # what is inconclusive is explained at the end, all together
-        word = self._paint(f"{outcome.outcome.value:<12}", _COLOURS[outcome.outcome])
+        word = self._paint(f"{outcome.outcome.value:<{_WORD_WIDTH}}", _COLOURS[outcome.outcome])
         # why something is inconclusive is said once, at the end: it is mostly the same for many
         reason = "" if outcome.outcome is Result.INCONCLUSIVE and self._verbosity < 1 else outcome.reason
-        free = self._width - _ID_WIDTH - 16
-        if self._verbosity < 1 and len(reason) > free > 20:
-            reason = reason[: free - 1] + "…"
-        self._line(f"{word} {self._id(outcome):<{_ID_WIDTH}} {reason}".rstrip())
+        label = f"{self._id(outcome):<{_ID_WIDTH}}"
+        if self._verbosity < 1:
+            reason = _cut(_one_line(reason), self._width - _WORD_WIDTH - len(label) - 2)
+        self._line(f"{word} {label} {_one_line(reason)}".rstrip())
         if self._verbosity > 0:
             for case in outcome.cases:
                 version = f"TLS {case.tls}" if case.tls else "start"
-                self._line(f"{'':<12}   {version}  {case.what}: {case.reason}")
+                self._line(f"{'':<{_WORD_WIDTH}}   {version}  {_one_line(f'{case.what}: {case.reason}')}")
 
     def end(self, report: Report) -> None:
         """What did not hold, what was left out, and the summary."""
@@ -72,7 +74,7 @@ class Terminal:
         for problem in report.problems:
             if problem in told:
                 continue
-            self._line(f"\n{self._paint('run inconclusive', '1;35')}: {problem}")
+            self._line(f"\n{self._paint('run inconclusive', '1;35')}: {_one_line(problem)}")
         counts = ", ".join(f"{report.count(result)} {result.value}" for result in Result if report.count(result))
         word = self._paint(report.result.value, _SUMMARY_COLOURS[report.result])
         self._line(f"\n{word}: {counts or 'no scenario ran'} in {report.seconds:.1f} s")
@@ -131,7 +133,8 @@ class Terminal:
         return f"{outcome.id} [{outcome.profile}]" if self._several_profiles else outcome.id
 
     def _field(self, name: str, text: str, *, wrap: bool = True) -> None:
-        lines = textwrap.wrap(text, max(40, min(self._width, 120) - 13), break_on_hyphens=False) if wrap else [text]
+        width = max(40, min(self._width, 120) - 13)
+        lines = textwrap.wrap(_one_line(text), width, break_on_hyphens=False) if wrap else [text]
         for number, line in enumerate(lines or [""]):
             self._line(f"  {name if number == 0 else '':<10} {line}")
 
@@ -140,3 +143,12 @@ class Terminal:
 
     def _line(self, text: str) -> None:
         print(text, file=self._out, flush=True)
+
+
+def _one_line(text: str) -> str:
+    """*text* without line breaks, and without what a server's certificate or log could do to a terminal."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…" if width > 1 else ""

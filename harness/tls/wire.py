@@ -33,37 +33,44 @@ class TimedOut(Exception):
 
 
 def open_tcp(host: str, port: int, seconds: float) -> socket.socket:
-    """Connect to the first address of *host* that takes it, within *seconds* for all of them together.
+    """A non-blocking connection to the first address of *host* that takes it, within *seconds* for all of them.
 
     The name look-up is the operating system's and has its own patience. Raises OSError (gaierror for the
     name), and UnicodeError for what cannot be a name.
     """
     deadline = time.monotonic() + seconds
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    failure: OSError | None = None
+    failure: OSError = TimeoutError("no address in time")
     for number, (family, kind, protocol, _, address) in enumerate(addresses):
-        candidate = socket.socket(family, kind, protocol)
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            break
+        try:
+            tcp = socket.socket(family, kind, protocol)
+        except OSError as error:  # no IPv6 here, for one
+            failure = error
+            continue
         try:
             # a fair share for each, or a dead first address would starve the others
-            candidate.settimeout(max(deadline - time.monotonic(), 0.001) / (len(addresses) - number))
-            candidate.connect(address)
+            tcp.settimeout(remaining / (len(addresses) - number))
+            tcp.connect(address)
+            tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            tcp.setblocking(False)
         except OSError as error:
-            candidate.close()
-            failure = failure or error
+            tcp.close()
+            failure = error
         else:
-            return candidate
-    raise failure or OSError("no address")
+            return tcp
+    raise failure
 
 
 class Wire:
-    """An open TCP connection to the peer, and the TLS connection that speaks over it."""
+    """An open, non-blocking TCP connection to the peer, and the TLS connection that speaks over it."""
 
     def __init__(self, tcp: socket.socket, tls: SSL.Connection, notes: Notes) -> None:
         self._socket, self._tls, self._notes = tcp, tls, notes
         self._outgoing = bytearray()
         self._broken = False
-        tcp.setblocking(False)
-        tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def drive(self, step: Callable[[], _T], deadline: float) -> _T:
         """Repeat *step* until it has what it needs, moving octets both ways meanwhile.

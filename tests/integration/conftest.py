@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from pytest_mtls.harness.pki.authority import server_credential
 from pytest_mtls.harness.pki.credential import Credential
 from pytest_mtls.harness.pki.gateway_certificate import control_credential
 from pytest_mtls.harness.tls.observation import TlsVersion
 
-from .peers import Peers, Provoke
+from .peers import Peers
+from .scripts import Provoke
 
 
 @pytest.fixture(params=list(TlsVersion), ids=lambda tls: f"tls{tls}")

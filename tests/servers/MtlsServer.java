@@ -26,6 +26,7 @@ public final class MtlsServer {
     public static void main(String[] arguments) throws Exception {
         InetSocketAddress address = new InetSocketAddress(
                 System.getenv("MTLS_HOST"), Integer.parseInt(System.getenv("MTLS_PORT")));
+        System.setProperty("sun.net.httpserver.nodelay", "true"); // else every TLS 1.2 handshake waits for two late ACKs
         HttpsServer server = HttpsServer.create(address, 0);
         server.setHttpsConfigurator(new HttpsConfigurator(tls()) {
             @Override

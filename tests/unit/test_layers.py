@@ -30,6 +30,7 @@ ROOMS = (
     "harness.tls",
     "harness.pki",
     "harness.wait",
+    "harness.interrupt",
     "harness.clock",
     "harness.options",
     "harness.errors",

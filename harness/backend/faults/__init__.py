@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Iterable
 from importlib import import_module
 
-from ...errors import UsageError
+from ...errors import UsageError, did_you_mean
 from ..reference import Behaviour
 from .registry import FAULTS, Fault
 
@@ -24,7 +24,9 @@ def behaviour_with(names: Iterable[str], behaviour: Behaviour = Behaviour()) -> 
     """*behaviour* with the named faults; raises UsageError for an unknown name."""
     for name in names:
         if name not in FAULTS:
-            known = ", ".join(sorted(FAULTS))
-            raise UsageError(f"--fault ({name}): expected one of {known}. See 'pytest-mtls backend --list-faults'.")
+            raise UsageError(
+                f"--fault ({name}): expected one of {', '.join(sorted(FAULTS))}.{did_you_mean(name, FAULTS)} "
+                "See 'pytest-mtls backend --list-faults'."
+            )
         behaviour = FAULTS[name].change(behaviour)
     return behaviour

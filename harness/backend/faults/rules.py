@@ -32,7 +32,6 @@ def depth_limit_3(behaviour: Behaviour) -> Behaviour:
 def no_ca_flag_check(behaviour: Behaviour) -> Behaviour:
     """Ignores basicConstraints of issuers."""
 
-
     def wrong_purpose_of_the_leaf(peer: Peer) -> bool:
         # OpenSSL finds a certificate in an issuer's place unfit for that purpose too
         return any(error.depth == 0 and error.code == 26 for error in peer.errors)

@@ -28,9 +28,9 @@ http {{
     listen {host}:{port} ssl;
     server_name localhost;
     ssl_protocols TLSv1.2 TLSv1.3;
-    ssl_certificate {server_cert};
-    ssl_certificate_key {server_key};
-    ssl_client_certificate {truststore};
+    ssl_certificate "{server_cert}";
+    ssl_certificate_key "{server_key}";
+    ssl_client_certificate "{truststore}";
     ssl_verify_client on;
     ssl_session_cache shared:SSL:1m;
     location / {{ return 200 "hello from nginx\\n"; }}
@@ -41,8 +41,14 @@ http {{
 
 def _prepare(material: Material, folder: Path) -> list[str]:
     configuration = folder / "nginx.conf"
-    configuration.write_text(_CONFIGURATION.format(**material.placeholders))
+    values = {name: _escaped(value) for name, value in material.placeholders.items()}
+    configuration.write_text(_CONFIGURATION.format(**values))
     return ["nginx", "-p", str(folder), "-c", str(configuration), "-e", "stderr"]
+
+
+def _escaped(value: str) -> str:
+    """*value* as it stands between the quotes of nginx's configuration; a path may have blanks."""
+    return value.replace("\\", "\\\\").replace('"', '\\"')
 
 
 SERVER = Server(
