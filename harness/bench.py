@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -64,6 +64,11 @@ class Bench:
     def close(self) -> None:
         """End all backends and remove all material (but for what ``keep`` asked to leave)."""
         self._stack.close()
+
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Let *call* be made when the bench is left, before the material goes."""
+        self.folder  # noqa: B018 - made first, so that it goes last
+        self._stack.callback(call)
 
     @cached_property
     def folder(self) -> Path:

@@ -124,6 +124,8 @@ def scenario(
         if before is not None and before.function.__code__.co_firstlineno != function.__code__.co_firstlineno:
             raise ValueError(f"duplicate scenario {one.id}: in {_place(before.function)} and in {_place(function)}")
         _registered[one.id] = one
+        if one.waits:
+            function = _stand_in(function)
         function.__mtls_scenario__ = one  # type: ignore[attr-defined]  # pyright: ignore[reportFunctionMemberAccess]
         return function
 
@@ -137,6 +139,17 @@ def catalogue() -> dict[str, Scenario]:
     for module in sorted(one.name for one in pkgutil.iter_modules(package.__path__)):
         import_module(f"{CATALOGUE_PACKAGE}.{module}")
     return dict(_registered)
+
+
+def _stand_in(function: Function) -> Function:
+    """A plain function in a generator's place, because pytest refuses to collect generators."""
+
+    def scenario_that_waits(mtls_trial: Trial) -> None:
+        mtls_trial.run()
+
+    scenario_that_waits.__name__, scenario_that_waits.__qualname__ = function.__name__, function.__qualname__
+    scenario_that_waits.__module__, scenario_that_waits.__doc__ = function.__module__, function.__doc__
+    return scenario_that_waits
 
 
 def _describe(

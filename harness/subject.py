@@ -308,7 +308,8 @@ class Subject:
         verdict = judge_control(seen, self.instance.target.statuses)
         if verdict.accepted:
             return None
-        reason = f"its twin ({twin.name}, {len(twin.chain)} intermediates, TLS {tls}), which must be let in, was not: {verdict.text}"
+        shape = f"{twin.name}, {len(twin.chain)} intermediates, TLS {tls}"
+        reason = f"its twin ({shape}), which must be let in, was not: {verdict.text}"
         return self._case(what, tls, Result.INCONCLUSIVE, reason + self.instance.why(), seen)
 
     def _rejects(

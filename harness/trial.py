@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,6 +44,7 @@ def run_all(scenarios: Iterable[tuple[Scenario, Profile]], bench: Bench, *, stri
     trials = [Trial(scenario, profile, bench, strict=strict) for scenario, profile in scenarios]
     waiting = [trial for trial in trials if trial.scenario.waits]
     for trial in waiting:
+        bench.at_end(trial.abandon)
         trial.arm()
     for trial in (*(one for one in trials if one not in waiting), *waiting):
         yield trial.run()
@@ -108,6 +109,11 @@ class Trial:
             pass
         except Exception as error:
             self._failure = error
+
+    def abandon(self) -> None:
+        """End what ``arm`` began, if ``run`` did not."""
+        if isinstance(self._steps, Generator):
+            self._steps.close()
 
     def _begin(self) -> Iterator[datetime]:
         """The scenario, begun once; what it yields are the moments that it waits for."""

@@ -52,7 +52,8 @@ def tls12_offered(mtls_trial: Trial) -> None:
     level=MUST,
     profiles=BOTH,
     references=("RFC 9525 6.3",),
-    remedy="""Use a certificate for the exact host name, or for *. and its parent: an asterisk stands for one label, the left-most.""",
+    remedy="""Use a certificate for the exact host name, or for *. and its parent: an asterisk stands for one label, the
+    left-most.""",
 )
 def wildcard_one_label(mtls_trial: Trial) -> None:
     """A wildcard in the server certificate MUST stand for exactly one label of the host name that is called.
@@ -92,8 +93,8 @@ def _matches(backend: Subject, seen: Observation, host: str) -> None:
     level=MUST,
     profiles=BOTH,
     references=("RFC 8446 4.4.2", "API Gateway: backend authentication"),
-    remedy="""Serve the full chain: the file for the server's certificate holds the leaf first, then every intermediate up to, but not
-    necessarily with, the root. Without them the gateway ends every call with 500, 'path building failed'.""",
+    remedy="""Serve the full chain: the file for the server's certificate holds the leaf first, then every intermediate up to the
+    root (which may be left out). Without them the gateway ends every call with 500, 'path building failed'.""",
 )
 def chain_sent(mtls_trial: Trial) -> None:
     """The server MUST send its certificate first, and every intermediate up to the root.

@@ -83,7 +83,7 @@ def pinned_only(behaviour: Behaviour) -> Behaviour:
     return also(behaviour, "pinned", "the certificate itself is not in the truststore", broken)
 
 
-@fault()
+@fault("verifiers that look the issuer up by name and stop there (RFC 5280 6.1.3(a)(1))")
 def issuer_name_only(behaviour: Behaviour) -> Behaviour:
     """Takes the issuer by name and does not verify its signature."""
 
@@ -93,7 +93,7 @@ def issuer_name_only(behaviour: Behaviour) -> Behaviour:
     return without(with_check(behaviour, PATH, broken), SIGNATURES)
 
 
-@fault()
+@fault("trust on first use, by subject")
 def locks_to_first_seen(behaviour: Behaviour) -> Behaviour:
     """Trusts only the first certificate of a subject that it has seen."""
 

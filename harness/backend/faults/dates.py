@@ -25,7 +25,7 @@ def no_start_check(behaviour: Behaviour) -> Behaviour:
     return without(behaviour, NOT_BEFORE)
 
 
-@fault()
+@fault("hand-written checks of the peer certificate's dates")
 def leaf_dates_only(behaviour: Behaviour) -> Behaviour:
     """Ignores the dates of CA certificates."""
 
@@ -35,7 +35,7 @@ def leaf_dates_only(behaviour: Behaviour) -> Behaviour:
     return with_check(with_check(behaviour, NOT_AFTER, at_leaf({10, 14})), NOT_BEFORE, at_leaf({9, 13}))
 
 
-@fault()
+@fault("authentication caches by certificate")
 def caches_verdict(behaviour: Behaviour) -> Behaviour:
     """Keeps the first verdict per certificate for ever."""
 

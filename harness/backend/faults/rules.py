@@ -22,13 +22,13 @@ def depth_limit_2(behaviour: Behaviour) -> Behaviour:
     return replace(behaviour, verify_depth=1)
 
 
-@fault()
+@fault("a verify depth of 2")
 def depth_limit_3(behaviour: Behaviour) -> Behaviour:
     """At most 3 CA certificates in a path."""
     return replace(behaviour, verify_depth=2)
 
 
-@fault()
+@fault("Erlang ssl, for an issuer without basicConstraints")
 def no_ca_flag_check(behaviour: Behaviour) -> Behaviour:
     """Ignores basicConstraints of issuers."""
 
@@ -39,7 +39,7 @@ def no_ca_flag_check(behaviour: Behaviour) -> Behaviour:
     return with_check(forgiving(behaviour, CONSTRAINTS, {24, 79}), PURPOSE, wrong_purpose_of_the_leaf)
 
 
-@fault()
+@fault("hand-written walks up the chain")
 def no_path_length_check(behaviour: Behaviour) -> Behaviour:
     """Ignores pathLenConstraint."""
     return forgiving(behaviour, CONSTRAINTS, {25})

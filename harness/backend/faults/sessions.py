@@ -15,7 +15,7 @@ def no_session_context(behaviour: Behaviour) -> Behaviour:
     return replace(behaviour, session_context=False)
 
 
-@fault()
+@fault("servers that keep the answer, not the certificate, in the session")
 def resumed_is_authenticated(behaviour: Behaviour) -> Behaviour:
     """A resumed session counts as authenticated, and those who are refused get one too."""
     return replace(behaviour, alerts=False, resumed=lambda peer: None)

@@ -55,7 +55,7 @@ def reload_drops_client_auth(behaviour: Behaviour) -> Behaviour:
     return replace(behaviour, verifies_after_reload=False)
 
 
-@fault()
+@fault("reloads that drop the verifier before they have the new one")
 def broken_reload_open(behaviour: Behaviour) -> Behaviour:
     """A reload that cannot read the truststore switches verification off."""
     return replace(behaviour, broken_reload_opens=True)
