@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -64,6 +65,11 @@ class Bench:
         """End all backends and remove all material (but for what ``keep`` asked to leave)."""
         self._stack.close()
 
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Let *call* be made when the bench is left, before the material goes."""
+        self.folder  # noqa: B018 - made first, so that it goes last
+        self._stack.callback(call)
+
     @cached_property
     def folder(self) -> Path:
         """Where material lies: a temporary folder of mode 0700, or the one to keep."""
@@ -84,6 +90,11 @@ class Bench:
         """The server certificate of all backends that are started: leaf, one intermediate, private root."""
         hierarchy = new_hierarchy(2)
         return ServerSide(server_credential(hierarchy=hierarchy), hierarchy)
+
+    def _served(self, due: ServerSide) -> ServerSide:
+        """The server certificate that is *due*, or what a fault in the material makes of it."""
+        alter = self.target.alter_server
+        return due if alter is None else ServerSide(alter(due.credential, due.hierarchy), due.hierarchy)
 
     def shared(self, profile: Profile) -> Shared:
         """The shared backend of *profile*, started on first use.
@@ -157,13 +168,20 @@ class Bench:
         truststore: Truststore | bytes | None,
         control: Credential,
         versions: tuple[TlsVersion, ...] | None = None,
+        *,
         start_within: float | None = None,
+        server: ServerSide | None = None,
     ) -> Iterator[Instance]:
         """A backend of its own for one scenario; its material lies in a folder called after *label*."""
         folder = self.folder / self._unique(label)
         target = replace(self.target, start_within=start_within or self.target.start_within)
         with started(
-            target, folder, server=self.server, control=control, truststore=truststore, versions=versions
+            target,
+            folder,
+            server=self._served(server or self.server),
+            control=control,
+            truststore=truststore,
+            versions=versions,
         ) as instance:
             self._starts_beside |= bool(self.opened)
             try:
@@ -203,10 +221,15 @@ class Bench:
         """The good credential of *profile*, and what the truststore holds for it."""
         if profile is Profile.PRIVATE_CA:
             hierarchy = new_hierarchy(1)
-            good = hierarchy.issue(clock=self.clock, name="good leaf", rsa_key=True)
+            good = hierarchy.issue(clock=self.clock, not_after=self._good_end, name="good leaf", rsa_key=True)
             return Sample(good, hierarchy, self.clock), hierarchy.root
-        good = self._gateway or gateway_credential(clock=self.clock)
+        good = self._gateway or gateway_credential(clock=self.clock, not_after=self._good_end)
         return Sample(good, None, self.clock), good.leaf
+
+    @property
+    def _good_end(self) -> datetime | None:
+        days = self.target.good_days
+        return None if days is None else self.clock() + timedelta(days=days)
 
     def new_control(self) -> Credential:
         """A fresh control credential."""

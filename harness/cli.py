@@ -147,7 +147,7 @@ def _worker_arguments(workers: str | None) -> list[str]:
         raise UsageError(
             f"-n ({workers}): expected pytest-xdist, which is not installed. Install it: pip install pytest-xdist."
         )
-    return ["-p", "xdist", "-n", workers]
+    return ["-p", "xdist", "-n", workers, "--dist", "loadgroup"]
 
 
 # --- scenarios

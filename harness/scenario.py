@@ -13,12 +13,13 @@ The id is ``<module>/<function>`` with hyphens for underscores, and final: repor
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from importlib import import_module
-from inspect import cleandoc
+from inspect import cleandoc, isgeneratorfunction
 from typing import TYPE_CHECKING
 
 from .backend.contract import Capability
@@ -69,7 +70,7 @@ MUST, SHOULD, INFO = Level.MUST, Level.SHOULD, Level.INFO
 GATEWAY, PRIVATE_CA = Profile.GATEWAY, Profile.PRIVATE_CA
 BOTH = (GATEWAY, PRIVATE_CA)
 
-Function = Callable[["Trial"], None]
+Function = Callable[["Trial"], "Iterator[datetime] | None"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,11 @@ class Scenario:
     """The rest of the docstring."""
     remedy: str
     function: Function
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a clock: a generator of the moments that it waits for."""
+        return isgeneratorfunction(self.function)
 
     @property
     def area(self) -> str:
@@ -118,6 +124,8 @@ def scenario(
         if before is not None and before.function.__code__.co_firstlineno != function.__code__.co_firstlineno:
             raise ValueError(f"duplicate scenario {one.id}: in {_place(before.function)} and in {_place(function)}")
         _registered[one.id] = one
+        if one.waits:
+            function = _stand_in(function)
         function.__mtls_scenario__ = one  # type: ignore[attr-defined]  # pyright: ignore[reportFunctionMemberAccess]
         return function
 
@@ -131,6 +139,17 @@ def catalogue() -> dict[str, Scenario]:
     for module in sorted(one.name for one in pkgutil.iter_modules(package.__path__)):
         import_module(f"{CATALOGUE_PACKAGE}.{module}")
     return dict(_registered)
+
+
+def _stand_in(function: Function) -> Function:
+    """A plain function in a generator's place, because pytest refuses to collect generators."""
+
+    def scenario_that_waits(mtls_trial: Trial) -> None:
+        mtls_trial.run()
+
+    scenario_that_waits.__name__, scenario_that_waits.__qualname__ = function.__name__, function.__qualname__
+    scenario_that_waits.__module__, scenario_that_waits.__doc__ = function.__module__, function.__doc__
+    return scenario_that_waits
 
 
 def _describe(

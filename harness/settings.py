@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 import sys
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from .backend.contract import Capability, Factory, Material, Running
+from .backend.embedded import reference_target
 from .backend.endpoint import endpoint_of
-from .backend.faults import behaviour_with
 from .backend.process import fill_in as fill_in_words
 from .backend.process import find_program, leave_start_script, running, split_command
 from .backend.reload import RESTART, ReloadWay, parse_reload
@@ -153,16 +153,16 @@ def _server_target(values: Values) -> Target:
         server = find_server(name)
         way = _reload(values, server.reload)
         return _make("server", name, factory_of(server, way), way, values)
-    behaviour = behaviour_with(faults)
+    start_again = [_own_program(), "backend", *(f"--fault={fault}" for fault in faults)]
+    target = reference_target(faults)
+    factory = target.factory
 
     def start(material: Material) -> AbstractContextManager[Running]:
-        from .backend.reference import embedded  # aiohttp takes a while to import
+        assert factory is not None
+        leave_start_script(material, start_again)
+        return factory(material)
 
-        leave_start_script(material, [_own_program(), "backend", *(f"--fault={fault}" for fault in faults)])
-        return embedded(material, behaviour)
-
-    title = f"reference ({', '.join(faults)})" if faults else "reference"
-    return _make("embedded", title, start, ReloadWay("watch"), values)
+    return _as_wished(replace(target, factory=start), values)
 
 
 def _own_program() -> str:
@@ -221,14 +221,17 @@ def _running_target(values: Values) -> Target:
 
 def _make(kind: str, name: str, factory: Factory, way: ReloadWay, values: Values) -> Target:
     own = Capability.LIVE_RELOAD if way.live else Capability.RELOAD
-    return Target(
-        kind=kind,
-        name=name,
-        factory=factory,
-        reload=way,
-        capabilities=_capabilities(values, frozenset({own})),
-        reload_within=number(values, "reload_within", 5.0),
-        start_within=number(values, "start_within", 30.0),
+    target = Target(kind=kind, name=name, factory=factory, reload=way, capabilities=frozenset({own}))
+    return _as_wished(target, values)
+
+
+def _as_wished(target: Target, values: Values) -> Target:
+    """*target* with what the options say of every target."""
+    return replace(
+        target,
+        capabilities=_capabilities(values, target.capabilities),
+        reload_within=number(values, "reload_within", target.reload_within),
+        start_within=number(values, "start_within", target.start_within),
         path=_request_path(values),
         statuses=_statuses(values),
         tls=_versions(values),

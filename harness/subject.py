@@ -7,7 +7,8 @@ TLS version that the backend speaks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from cryptography import x509
@@ -17,10 +18,21 @@ from .errors import Inconclusive
 from .outcome import Case, Result
 from .pki.credential import Credential
 from .reproduce import Reproducer
-from .tls.observation import Observation, Phase, TlsVersion
+from .tls.observation import Observation, Phase, TlsVersion, Trouble
+from .tls.probe import Conversation, Request, Session
 from .verdict import Decision, Evidence, Verdict, judge, judge_control
 
-__all__ = ["CaseLog", "Subject"]
+__all__ = ["CaseLog", "KeptSession", "Subject"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSession:
+    """A session that a connection gave, if it gave one, with what was seen of that connection."""
+
+    kind: str
+    tls: TlsVersion
+    seen: Observation
+    session: Session | None
 
 
 @dataclass(slots=True)
@@ -30,6 +42,41 @@ class CaseLog:
     reproducer: Reproducer
     cases: list[Case] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+
+class KeptConnection:
+    """One kept-alive connection with a credential, opened anew when the server has closed it in good order."""
+
+    def __init__(self, instance: Instance, credential: Credential, tls: TlsVersion) -> None:
+        self._instance, self._credential, self._tls = instance, credential, tls
+        self._stack = ExitStack()
+        self._conversation: Conversation | None = None
+        self.opened = 0
+
+    def ask(self) -> Observation:
+        """One request on it; a second try on a fresh connection when the old one was closed since."""
+        seen = (
+            self._open().ask(Request(keep=True))
+            if self._conversation is None
+            else self._conversation.ask(Request(keep=True))
+        )
+        if seen.answer is None and self.opened and seen.closing is not None and self._served:
+            seen = self._open().ask(Request(keep=True))
+        self._served = seen.answer is not None
+        return seen
+
+    _served = False
+
+    def _open(self) -> Conversation:
+        self.close()
+        self.opened += 1
+        self._conversation = self._stack.enter_context(self._instance.converse(self._credential, self._tls))
+        return self._conversation
+
+    def close(self) -> None:
+        """Close it."""
+        self._stack.close()
+        self._conversation = None
 
 
 class Subject:
@@ -81,13 +128,112 @@ class Subject:
         approach: Approach = Approach(),
         also_reject: frozenset[int] = frozenset(),
         times: int = 1,
+        twin: Credential | None = None,
+        versions: tuple[TlsVersion, ...] | None = None,
     ) -> bool:
         """*credential* (None: no certificate) must be kept out on *times* new connections in a row; returns whether it was.
 
-        *also_reject* are statuses that count as rejection in this scenario too.
+        *also_reject* are statuses that count as rejection in this scenario too. *twin*, where given, is a good credential of
+        the same shape (the same depth, for one), which must be let in, or the refusal may be about the shape.
         """
         label = what or (credential.name if credential else "no certificate")
-        return self._each(None, lambda tls: self._rejects(credential, label, tls, approach, also_reject, times))
+
+        def one(tls: TlsVersion) -> Case:
+            return self._unlike(twin, label, tls) or self._rejects(credential, label, tls, approach, also_reject, times)
+
+        return self._each(versions, one)
+
+    def sessions(self, credential: Credential | None) -> list[KeptSession]:
+        """One session of each kind, from ordinary connections with *credential*, whatever came of them.
+
+        TLS 1.2 by ticket and by session ID, TLS 1.3 by PSK (RFC 8446 2.2). Whether a session can be resumed shows only when it
+        is offered; a backend that issues none makes a full handshake then.
+        """
+        kept = []
+        for tls in self.versions:
+            for kind, tickets in (
+                (("ticket", True), ("session ID", False)) if tls is TlsVersion.TLS12 else (("PSK", True),)
+            ):
+                with self.instance.converse(credential, tls, tickets=tickets) as conversation:
+                    seen = conversation.ask()
+                    session = conversation.session
+                kept.append(KeptSession(kind, tls, seen, session))
+        return kept
+
+    def lets_in(self, credential: Credential) -> bool:
+        """Whether *credential* is let in under every TLS version; no case is recorded."""
+        statuses = self.instance.target.statuses
+        return all(judge_control(self.instance.probe(credential, tls), statuses).accepted for tls in self.versions)
+
+    def accepts_alternating(self, old: Credential, new: Credential, connections: int) -> None:
+        """Both must be let in on new connections in turn, and *old* on one kept-alive connection all the while.
+
+        A kept connection that the server closes in good order is opened anew: servers may.
+        """
+        self._each(None, lambda tls: self._alternate(old, new, connections, tls))
+
+    def _alternate(self, old: Credential, new: Credential, connections: int, tls: TlsVersion) -> Case:
+        what = f"{connections} new connections, {old.name} and {new.name} in turn, beside a kept one"
+        before, control = self._controls.control_seen(tls)
+        if not control.accepted:
+            return self._case(what, tls, Result.INCONCLUSIVE, self._refused_control(tls, control), before)
+        kept = KeptConnection(self.instance, old, tls)
+        try:
+            for number in range(connections):
+                credential = (old, new)[number % 2]
+                for name, seen in (
+                    (credential.name, self.instance.probe(credential, tls)),
+                    ("kept connection", kept.ask()),
+                ):
+                    verdict = judge(seen, before, statuses=self.instance.target.statuses)
+                    if not verdict.accepted:
+                        return self._interrupted(
+                            what, tls, f"{name}, after {number} connections", verdict, before, seen
+                        )
+        finally:
+            kept.close()
+        reason = f"all accepted; the kept connection was opened {kept.opened} time{'s' if kept.opened > 1 else ''}"
+        return self._case(what, tls, Result.PASSED, reason, before, seen)
+
+    def _interrupted(
+        self, what: str, tls: TlsVersion, where: str, verdict: Verdict, before: Observation, seen: Observation
+    ) -> Case:
+        after, control = self._controls.control_seen(tls, fresh=True)
+        proved = verdict.rejected and control.accepted
+        result = Result.FAILED if proved else Result.INCONCLUSIVE
+        reason = f"{where}: expected accepted, saw {verdict.text}{self.instance.why()}"
+        return self._case(what, tls, result, reason, before, seen, after)
+
+    def change_file(self, *trusted: x509.Certificate) -> None:
+        """Put *trusted* and the control into the truststore file, and tell the backend nothing."""
+        self.instance.change_file(trusted)
+
+    def reload_broken(self, content: bytes, what: str, strangers: Sequence[Credential | None]) -> None:
+        """Reload with *content*, which is no truststore: none of *strangers* may get in then.
+
+        A backend that ends, does not start again or stops listening holds. What it does to the control is a note.
+        """
+        befores = {tls: self._controls.control_seen(tls)[0] for tls in self.versions}
+        ended = self.instance.reload_broken(content)
+        if ended is not None:
+            self._log.cases.append(Case(what=what, tls=None, outcome=Result.PASSED, reason=f"does not go on: {ended}"))
+            return
+        for tls, before in befores.items():
+            for stranger in strangers:
+                name = f"{what}, {stranger.name if stranger else 'no certificate'}"
+                self._log.cases.append(self._after_broken(stranger, name, tls, before))
+        kept = "still lets the good credential in" if self.lets_in(self.instance.control) else "refuses everybody"
+        self._log.notes.append(f"{what}: the backend {kept}")
+
+    def _after_broken(self, stranger: Credential | None, what: str, tls: TlsVersion, before: Observation) -> Case:
+        seen = self.instance.probe(stranger, tls)
+        if seen.trouble is Trouble.REFUSED:
+            return self._case(what, tls, Result.PASSED, "stopped listening", before, seen)
+        verdict = judge(seen, before, statuses=self.instance.target.statuses)
+        if verdict.accepted:
+            return self._case(what, tls, Result.FAILED, f"expected rejected, saw {verdict.text}", before, seen)
+        result = Result.PASSED if verdict.rejected else Result.INCONCLUSIVE
+        return self._case(what, tls, result, verdict.text, before, seen)
 
     def shows(self, what: str, seen: Observation, holds: bool, yes: str, no: str) -> None:
         """Record a case that is no question of accepted or rejected, on a handshake that has to be complete."""
@@ -142,7 +288,8 @@ class Subject:
         if verdict.accepted:
             return self._case(what, tls, Result.PASSED, verdict.text, before, seen)
         self._log.reproducer.remember(self.instance, tls, credential, approach)
-        if credential is self._controls.control and verdict.rejected:
+        plain = approach == Approach(request=approach.request)
+        if plain and credential is self._controls.control and verdict.rejected:
             return self._case(what, tls, Result.INCONCLUSIVE, self._refused_control(tls, verdict), before, seen)
         after, after_verdict = self._controls.control_seen(tls, approach.request, fresh=True)
         if not verdict.rejected:
@@ -152,6 +299,18 @@ class Subject:
                 reason = self._refused_control(tls, control_verdict)
                 return self._case(what, tls, Result.INCONCLUSIVE, reason, before, seen, after)
         return self._case(what, tls, Result.FAILED, f"expected accepted, saw {verdict.text}", before, seen, after)
+
+    def _unlike(self, twin: Credential | None, what: str, tls: TlsVersion) -> Case | None:
+        """An inconclusive case when *twin* is not let in; None when it is, or when there is none."""
+        if twin is None:
+            return None
+        seen = self.instance.probe(twin, tls)
+        verdict = judge_control(seen, self.instance.target.statuses)
+        if verdict.accepted:
+            return None
+        shape = f"{twin.name}, {len(twin.chain)} intermediates, TLS {tls}"
+        reason = f"its twin ({shape}), which must be let in, was not: {verdict.text}"
+        return self._case(what, tls, Result.INCONCLUSIVE, reason + self.instance.why(), seen)
 
     def _rejects(
         self,

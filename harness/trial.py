@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from cryptography import x509
 
+from .backend.instance import ServerSide
 from .bench import Bench, Shared
 from .errors import BackendError, Inconclusive, MtlsError, NotApplicable, StartError, describe
 from .outcome import Case, Outcome, Result
@@ -26,13 +29,25 @@ from .pki.truststore import Truststore
 from .reproduce import Reproducer
 from .scenario import Level, Profile, Scenario
 from .subject import CaseLog, Subject
+from .wait import poll_until
 
-__all__ = ["Generation", "Trial", "run"]
+__all__ = ["Generation", "ShortLived", "Trial", "run", "run_all"]
 
 
 def run(scenario: Scenario, profile: Profile, bench: Bench, *, strict: bool = False) -> Outcome:
     """Carry out *scenario* in *profile* and return what came of it; see ``Trial.run``."""
     return Trial(scenario, profile, bench, strict=strict).run()
+
+
+def run_all(scenarios: Iterable[tuple[Scenario, Profile]], bench: Bench, *, strict: bool = False) -> Iterator[Outcome]:
+    """Carry out *scenarios*, those that wait for a clock last, with their waits under way meanwhile."""
+    trials = [Trial(scenario, profile, bench, strict=strict) for scenario, profile in scenarios]
+    waiting = [trial for trial in trials if trial.scenario.waits]
+    for trial in waiting:
+        bench.at_end(trial.abandon)
+        trial.arm()
+    for trial in (*(one for one in trials if one not in waiting), *waiting):
+        yield trial.run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,16 @@ class Generation:
     anchor: x509.Certificate
 
 
+@dataclass(frozen=True, slots=True)
+class ShortLived:
+    """A credential that ends while we look: its trust anchor, its notAfter, and when it must be refused at the latest."""
+
+    credential: Credential
+    anchor: x509.Certificate
+    end: datetime
+    over: datetime
+
+
 class Trial:
     """What a scenario works with (the fixture ``mtls_trial``)."""
 
@@ -50,6 +75,9 @@ class Trial:
         self.scenario, self.profile, self.bench, self._strict = scenario, profile, bench, strict
         self._log = CaseLog(Reproducer(scenario.id, profile, bench))
         self._gateways = 0
+        self._steps: Iterator[datetime] | None = None
+        self._armed: list[datetime] = []
+        self._failure: Exception | None = None
 
     def run(self) -> Outcome:
         """Carry the scenario out; with *strict* a SHOULD can fail. Raises nothing but KeyboardInterrupt and the like."""
@@ -58,8 +86,8 @@ class Trial:
         if missing:
             return self._outcome(Result.SKIPPED, f"needs {', '.join(missing)}", 0.0, missing)
         try:
-            self.bench.require_start(self.profile)
-            self.scenario.function(self)
+            for moment in self._moments():
+                self._wait_until(moment)
         except NotApplicable as error:
             result, reason = Result.SKIPPED, str(error)
         except (Inconclusive, MtlsError) as error:
@@ -69,6 +97,40 @@ class Trial:
         else:
             result, reason = self._conclude(None)
         return self._outcome(result, reason, time.monotonic() - began)
+
+    def arm(self) -> None:
+        """Carry a scenario that waits for a clock out as far as its first wait; ``run`` goes on from there.
+
+        So the waits of all such scenarios pass together, while others run. What goes wrong here comes out of ``run``.
+        """
+        try:
+            self._armed = [next(self._begin())]
+        except StopIteration:
+            pass
+        except Exception as error:
+            self._failure = error
+
+    def abandon(self) -> None:
+        """End what ``arm`` began, if ``run`` did not."""
+        if isinstance(self._steps, Generator):
+            self._steps.close()
+
+    def _begin(self) -> Iterator[datetime]:
+        """The scenario, begun once; what it yields are the moments that it waits for."""
+        if self._steps is None:
+            self.bench.require_start(self.profile)
+            self._steps = iter(self.scenario.function(self) or ())
+        return self._steps
+
+    def _moments(self) -> Iterator[datetime]:
+        """Carries the scenario out, from where ``arm`` left it, to its end."""
+        if self._failure is not None:
+            raise self._failure
+        yield from self._armed
+        yield from self._begin()
+
+    def _wait_until(self, moment: datetime) -> None:
+        poll_until(lambda: self.bench.clock() >= moment, 3600, first=0.02)
 
     # --- material
 
@@ -103,6 +165,45 @@ class Trial:
         gateway = self.new_gateway(name)
         return Generation(gateway, gateway.leaf)
 
+    def short_lived(self) -> ShortLived:
+        """A credential of the profile's kind that is about to expire."""
+        pace, now = self.bench.target.pace, self.bench.clock()
+        slack = 1.5 * self._shared.instance.start_seconds  # a backend that starts slowly must still see it valid
+        end = now + timedelta(seconds=ceil(pace.life + slack))
+        over = end + timedelta(seconds=pace.grace)
+        name = "short-lived credential"
+        if self.profile is Profile.PRIVATE_CA:
+            hierarchy = new_hierarchy(1)
+            leaf = hierarchy.issue(clock=self.bench.clock, not_after=end, name=name)
+            return ShortLived(leaf, hierarchy.root, end, over)
+        begin = end - timedelta(days=365)
+        gateway = gateway_credential(not_before=begin, not_after=end, key=self.bench.spare_key(0), name=name)
+        return ShortLived(gateway, gateway.leaf, end, over)
+
+    def accepts_while_valid(self, backend: Subject, short: ShortLived) -> None:
+        """*short* must be let in; raises Inconclusive when all took so long that it has expired meanwhile."""
+        if not backend.lets_in(short.credential) and self.bench.clock() >= short.end:
+            raise Inconclusive(
+                "the credential expired before it could be tried: the backend or this machine is too slow"
+            )
+        backend.accepts(short.credential, "credential, before it expires")
+
+    def later(self, seconds: float) -> datetime:
+        """The moment *seconds* from now."""
+        return self.bench.clock() + timedelta(seconds=seconds)
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a backend may take to notice a changed file by itself."""
+        return self.bench.target.pace.patience
+
+    @property
+    def server_roots(self) -> tuple[x509.Certificate, ...]:
+        """What the server's certificate must lead to: our own root, or what was given; empty when that is unknown."""
+        if self.can_start:
+            return (self.bench.server.hierarchy.root,)
+        return self.bench.target.server_authorities
+
     @property
     def can_start(self) -> bool:
         """Whether backends can be started with material of ours."""
@@ -116,11 +217,17 @@ class Trial:
         return Subject(self._log, self._shared.instance)
 
     @contextmanager
-    def start(self, *trusted: x509.Certificate) -> Iterator[Subject]:
-        """A backend of its own that trusts *trusted*, in this order, and a control of another name behind them."""
+    def start(
+        self, *trusted: x509.Certificate, control_first: bool = False, server: ServerSide | None = None
+    ) -> Iterator[Subject]:
+        """A backend of its own that trusts *trusted*, in this order, and a control of another name behind them.
+
+        *control_first* puts the control before them, for scenarios on what is read of a bundle after its first block;
+        *server* is another server certificate than the run's.
+        """
         control = self.bench.new_control()
-        truststore = Truststore.of((*trusted, control.leaf))
-        with self.bench.start(self._label, truststore, control) as instance:
+        truststore = Truststore.of((control.leaf, *trusted) if control_first else (*trusted, control.leaf))
+        with self.bench.start(self._label, truststore, control, server=server) as instance:
             yield Subject(self._log, instance)
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..harness.pki.credential import Credential
+from ..harness.pki.defects import Sample, make_defect
 from ..harness.scenario import GATEWAY, MUST, scenario
 from ..harness.subject import Subject
 from ..harness.trial import Trial
@@ -78,6 +79,41 @@ def old_removed(mtls_trial: Trial) -> None:
         backend.reload(new.leaf)
         backend.rejects(old, times=30)
         backend.accepts(new)
+
+
+@scenario(level=MUST, profiles=(GATEWAY,), needs=("reload",), references=(f"{_AWS}, step 3",), remedy=_TRAP)
+def switch(mtls_trial: Trial) -> None:
+    """While the stage is switched, old and new certificate MUST be accepted in any order, on new and on kept connections.
+
+    Step 3, switch: truststore [old, new]; one kept-alive connection with old; 20 new connections alternate old and new, a
+    request on the kept one after each.
+    """
+    old, new = _old_and_new(mtls_trial)
+    with mtls_trial.start(old.leaf) as backend:
+        backend.reload(old.leaf, new.leaf)
+        backend.accepts_alternating(old, new, connections=20)
+
+
+@scenario(
+    level=MUST,
+    profiles=(GATEWAY,),
+    needs=("reload",),
+    references=(f"{_AWS}, step 5",),
+    remedy="""Keep client certificates required in every state of the rotation, and let the removal of a certificate count on new
+    connections at once.""",
+)
+def deleted(mtls_trial: Trial) -> None:
+    """After the old certificate was removed and deleted, only the new one MUST be accepted.
+
+    Step 5, delete, after step 4 and without another reload: new; old by its copied PEM (wrong key); nothing, as from a stage
+    that lost its certificate.
+    """
+    old, new = _old_and_new(mtls_trial)
+    with mtls_trial.start(old.leaf) as backend:
+        backend.reload(new.leaf)
+        backend.accepts(new)
+        backend.rejects(make_defect("copied-certificate", Sample(old)), "old certificate, copied without its key")
+        backend.rejects(None)
 
 
 def _old_and_new(trial: Trial) -> tuple[Credential, Credential]:

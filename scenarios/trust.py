@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cryptography import x509
 
 from ..harness.errors import NotApplicable
+from ..harness.pki.authority import new_hierarchy
 from ..harness.pki.gateway_certificate import GATEWAY_NAME
-from ..harness.scenario import BOTH, GATEWAY, MUST, scenario
+from ..harness.scenario import BOTH, GATEWAY, MUST, PRIVATE_CA, scenario
 from ..harness.trial import Trial
 
 _COMPARE_KEYS = """Verify the certificate against the truststore, or compare its SHA-256 fingerprint with the pinned one. Names,
@@ -95,6 +98,41 @@ def pinned_certificate_in_chain(mtls_trial: Trial) -> None:
     mtls_trial.backend.rejects(mtls_trial.defect("pinned-certificate-in-chain"))
 
 
+@scenario(
+    level=MUST,
+    profiles=(PRIVATE_CA,),
+    references=("RFC 5280 6.1", "RFC 8446 6.2"),
+    remedy="""Verify the chain up to a certificate in the truststore, and trust nothing that the client sends along.""",
+)
+def unknown_authority(mtls_trial: Trial) -> None:
+    """A client certificate of an authority that is not trusted MUST be refused.
+
+    A valid client leaf under a foreign root of another name, root on the wire and not. Ideal: unknown_ca(48).
+    """
+    foreign = new_hierarchy(1)
+    leaf = foreign.issue(clock=mtls_trial.bench.clock, name="leaf of an unknown authority")
+    mtls_trial.backend.rejects(leaf)
+    mtls_trial.backend.rejects(replace(leaf, chain=(foreign.root,), name="the same, with its root on the wire"))
+
+
+@scenario(
+    level=MUST,
+    profiles=(PRIVATE_CA,),
+    references=("RFC 5280 6.1.3(a)(1)", "RFC 5280 4.2.1.1"),
+    remedy="""Verify the issuer's signature with the issuer's key. The issuer's name and key identifier only help to find it.""",
+)
+def authority_same_name(mtls_trial: Trial) -> None:
+    """A client certificate of a foreign authority that bears the trusted root's name MUST be refused.
+
+    A leaf under a foreign root with the trusted root's DN, then with its key identifier too; root on the wire and not. Ideal:
+    unknown_ca(48).
+    """
+    for name in ("lookalike-authority", "lookalike-authority-with-key-identifier"):
+        sent = mtls_trial.defect(name)
+        mtls_trial.backend.rejects(sent, f"{name}, root on the wire")
+        mtls_trial.backend.rejects(replace(sent, chain=()), f"{name}, root left out")
+
+
 @scenario(level=MUST, profiles=BOTH, needs=("start",), references=("CVE-2026-27586",), remedy=_FAIL_CLOSED)
 def missing_truststore(mtls_trial: Trial) -> None:
     """A backend whose truststore file is missing MUST NOT serve anybody.
@@ -111,6 +149,52 @@ def empty_truststore(mtls_trial: Trial) -> None:
     Start with a truststore of 0 octets; if it starts: no certificate, a stranger, a gateway certificate.
     """
     _nobody_enters(mtls_trial, b"", "empty truststore")
+
+
+_READ_ALL = """Load every certificate of the truststore file, and let path building use the intermediates in it. Caddy 2.6 and
+lighttpd's mod_gnutls read only the first PEM block. nginx and Apache count the depth too: ssl_verify_depth and SSLVerifyDepth
+stand at 1 by default."""
+
+
+@scenario(
+    level=MUST,
+    profiles=(PRIVATE_CA,),
+    needs=("start",),
+    references=("API Gateway: truststores", "RFC 5280 6.1"),
+    remedy=_READ_ALL,
+)
+def bundle_with_intermediates(mtls_trial: Trial) -> None:
+    """A truststore of the whole hierarchy MUST serve clients that send their leaf alone.
+
+    All CA certificates of a depth-4 hierarchy, issuing authority first, then root first; the credential sends the leaf only.
+    """
+    hierarchy = new_hierarchy(4)
+    leaf = replace(hierarchy.issue(clock=mtls_trial.bench.clock), chain=())
+    for order, certificates in (
+        ("issuing authority first", reversed(hierarchy.certificates)),
+        ("root first", hierarchy.certificates),
+    ):
+        with mtls_trial.start(*certificates, control_first=True) as backend:
+            backend.accepts(leaf, f"leaf alone, truststore with {order}")
+
+
+@scenario(
+    level=MUST,
+    profiles=(PRIVATE_CA,),
+    needs=("start",),
+    references=("RFC 5280 6.1", "CVE-2026-40944"),
+    remedy=_READ_ALL,
+)
+def bundle_every_authority(mtls_trial: Trial) -> None:
+    """Of several authorities in the truststore each MUST count, and no other.
+
+    Truststore of three unrelated roots; a leaf of each, and of a fourth.
+    """
+    trusted, stranger = [new_hierarchy(1) for _ in range(3)], new_hierarchy(1)
+    with mtls_trial.start(*(one.root for one in trusted), control_first=True) as backend:
+        for number, one in enumerate(trusted, start=1):
+            backend.accepts(one.issue(clock=mtls_trial.bench.clock), f"leaf of authority {number} in the truststore")
+        backend.rejects(stranger.issue(clock=mtls_trial.bench.clock), "leaf of an authority that is not in it")
 
 
 def _nobody_enters(trial: Trial, truststore: bytes | None, what: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
+
 from ..harness.scenario import BOTH, MUST, scenario
 from ..harness.trial import Trial
 
@@ -27,6 +30,20 @@ def not_yet_valid(mtls_trial: Trial) -> None:
     As validity/expired, valid from tomorrow. Ideal: bad_certificate(42) or certificate_expired(45).
     """
     _refused(mtls_trial, "not-yet-valid")
+
+
+@scenario(level=MUST, profiles=BOTH, needs=("start",), references=("RFC 5280 4.1.2.5",), remedy=_CHECK_DATES)
+def expires_while_running(mtls_trial: Trial) -> Iterator[datetime]:
+    """A certificate that expires while the backend runs MUST be accepted before and refused after, without a reload.
+
+    A credential with seconds left: once at start, once after notAfter, a new full handshake each. Ideal:
+    certificate_expired(45).
+    """
+    short = mtls_trial.short_lived()
+    with mtls_trial.start(short.anchor) as backend:
+        mtls_trial.accepts_while_valid(backend, short)
+        yield short.over
+        backend.rejects(short.credential, "credential, after it expired")
 
 
 def _refused(trial: Trial, defect: str) -> None:

@@ -11,10 +11,8 @@ from cryptography import x509
 from ..pki.authority import new_hierarchy, server_credential
 from ..pki.credential import Credential
 from ..pki.truststore import Truststore
-from .faults import behaviour_with
+from .embedded import reference_target
 from .instance import Instance, ServerSide, started
-from .reference import embedded
-from .target import Target
 
 __all__ = ["start_faulty"]
 
@@ -27,10 +25,11 @@ def start_faulty(
 
     Its truststore holds *good*'s certificate and then *trusted*. Raises UsageError for an unknown fault.
     """
-    behaviour = behaviour_with(faults)
     hierarchy = new_hierarchy(2)
-    target = Target(kind="embedded", name="reference", factory=lambda material: embedded(material, behaviour))
-    server = ServerSide(server_credential(hierarchy=hierarchy), hierarchy)
+    target, served = reference_target(faults), server_credential(hierarchy=hierarchy)
+    if target.alter_server is not None:
+        served = target.alter_server(served, hierarchy)
+    server = ServerSide(served, hierarchy)
     truststore = Truststore.of((good.leaf, *trusted))
     with started(target, folder, server=server, control=good, truststore=truststore) as instance:
         yield instance

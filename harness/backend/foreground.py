@@ -21,7 +21,7 @@ from ..pki.truststore import Truststore
 from .contract import Material, lay_out
 from .faults import behaviour_with
 from .ports import free_port
-from .reference import ReferenceBackend, listen, serve_until
+from .reference import Behaviour, ReferenceBackend, listen, serve_until
 
 __all__ = ["GivenMaterial", "serve"]
 
@@ -66,7 +66,7 @@ def serve(
     given = {name: options.get(name) or os.environ.get(f"MTLS_{name.upper()}") for name in _NAMES}
     behaviour = replace(behaviour_with(faults), alerts=alerts)
     with tempfile.TemporaryDirectory(prefix="pytest-mtls-backend-") as folder:
-        material, example = _material(given, Path(folder))
+        material, example = _material(given, Path(folder), behaviour)
         try:
             backend = ReferenceBackend(material, behaviour)
             listener = listen(material)
@@ -93,17 +93,20 @@ def _reload(backend: ReferenceBackend) -> None:
         print(f"reload: {error}. The last good truststore stays in force.", file=sys.stderr, flush=True)
 
 
-def _material(given: Mapping[str, str | None], folder: Path) -> tuple[Material, str | None]:
+def _material(given: Mapping[str, str | None], folder: Path, behaviour: Behaviour) -> tuple[Material, str | None]:
     """The material, and a curl line that shows it at work when we made the client's credential."""
     host, port = given["host"] or "127.0.0.1", _port(given["port"])
     if bool(given["server_cert"]) != bool(given["server_key"]):
         raise UsageError("--server-cert with --server-key: expected both or neither. Give the other one too.")
     hierarchy, client = new_hierarchy(2), gateway_credential()
+    server = server_credential(hierarchy=hierarchy)
+    if behaviour.alter_server is not None:
+        server = behaviour.alter_server(server, hierarchy)
     fresh = lay_out(
         folder / "material",
         host=host,
         port=port,
-        server=server_credential(hierarchy=hierarchy),
+        server=server,
         truststore=Truststore((client.leaf,)),
         server_ca=Truststore((hierarchy.root,)).pem,
     )

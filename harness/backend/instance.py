@@ -23,7 +23,7 @@ from ..pki.credential import Credential
 from ..pki.gateway_certificate import control_credential
 from ..pki.truststore import Truststore
 from ..tls.observation import Observation, Phase, TlsVersion, Trouble
-from ..tls.probe import Endpoint, Request, probe
+from ..tls.probe import Conversation, Endpoint, Request, Session, converse
 from ..verdict import Decision, Verdict, judge_control
 from ..wait import poll_until
 from .contract import Material, Reloadable, Running, lay_out
@@ -38,8 +38,6 @@ _PATIENCE = 6
 """So many refused controls in a row within one scenario before a backend is doubted."""
 _SECOND_CHANCE = 2.0
 """Seconds for a doubted backend to let its control in; then it is lost, and no scenario waits for its time-outs any more."""
-_IN_A_ROW = 30
-"""So many new connections with the marker before a live reload is believed; Granian's second worker lags by seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +56,10 @@ class Approach:
     send_server_name: bool = True
     ciphers: str | None = None
     """TLS 1.2 suites, in OpenSSL's notation."""
+    server_name: str | None = None
+    """Another name to call than the endpoint's, in SNI and Host."""
+    resume: Session | None = None
+    """A session to offer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +122,30 @@ class Instance:
 
     def probe(self, credential: Credential | None, tls: TlsVersion, approach: Approach = Approach()) -> Observation:
         """One connection under *tls* with *credential*. Raises KeyboardInterrupt when the run was interrupted meanwhile."""
+        with self.converse(credential, tls, approach) as conversation:
+            seen = conversation.ask(approach.request)
+        interrupt.check()
+        return seen
+
+    def converse(
+        self, credential: Credential | None, tls: TlsVersion, approach: Approach = Approach(), *, tickets: bool = True
+    ) -> AbstractContextManager[Conversation]:
+        """A connection that stays open for the length of the block."""
         endpoint = self.endpoint
+        if approach.server_name is not None:
+            authority = f"{approach.server_name}:{endpoint.port}"
+            endpoint = replace(endpoint, server_name=approach.server_name, authority=authority)
         if not approach.send_server_name:
             endpoint = replace(endpoint, server_name=None)
-        seen = probe(
+        return converse(
             endpoint,
             tls=tls,
             credential=credential,
-            request=approach.request,
             ciphers=approach.ciphers,
             timeouts=self.target.timeouts,
+            tickets=tickets,
+            resume=approach.resume,
         )
-        interrupt.check()
-        return seen
 
     def control_seen(
         self, tls: TlsVersion, request: Request = Request(), *, fresh: bool = False
@@ -207,9 +220,34 @@ class Instance:
         began = time.monotonic()
         live = isinstance(self.running, Reloadable)
         self._take_over()
-        times = _IN_A_ROW if live else 3
+        times = self.target.pace.in_a_row if live else 3
         over = poll_until(lambda: bool(self.why()) or self._lets_in(marker, times), self.target.reload_within)
         return Reloaded(over and not self.why(), (time.monotonic() - began) * 1000, not live)
+
+    def change_file(self, certificates: Sequence[x509.Certificate]) -> None:
+        """Put *certificates* and the control into the truststore file, and tell the backend nothing."""
+        self._own_material().replace_truststore(Truststore.of((*certificates, self.control.leaf)))
+
+    def reload_broken(self, content: bytes) -> str | None:
+        """Put *content* in the truststore's place and carry out the declared reload.
+
+        Returns why the backend does not go on, if it does not. Otherwise it has had as long as five reloads take: with a
+        broken truststore there is no marker to tell when it is done.
+        """
+        usual = self.replace_truststore([]).milliseconds / 1000
+        self._own_material().replace_truststore(content)
+        live = isinstance(self.running, Reloadable)
+        try:
+            self._take_over()
+        except BackendError as error:
+            if not live:
+                return str(error)
+        if live:
+            poll_until(
+                lambda: self._trouble() is not None,
+                min(self.target.reload_within, max(self.target.pace.settling, 5 * usual)),
+            )
+        return self._trouble()
 
     def _take_over(self) -> None:
         self._controls.clear()

@@ -2,30 +2,34 @@
 
 It judges by OpenSSL's recorded verify errors with X509_V_FLAG_PARTIAL_CHAIN set (without it OpenSSL knows only the
 first of several self-signed certificates of one name), refuses during the handshake by alert where it can, and judges
-again before every request, so that a certificate that ended or was removed ends on open connections too. It issues no
-sessions. What a fault changes is one field of ``Behaviour``.
+again before every request, by the truststore of that moment, so that a certificate that ended or was removed ends on open
+connections and in resumed sessions too. What a fault changes is one field of ``Behaviour``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import TypeVar
 
 from aiohttp import web
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from OpenSSL import SSL, crypto
 
 from ..clock import Clock, system_clock
 from ..errors import BackendError, MtlsError, StartError
+from ..pki.authority import Hierarchy
 from ..pki.credential import Credential
 from ..pki.truststore import Truststore
 from ..tls.observation import TlsVersion
-from ..tls.policy import CORRECT_POLICY, Peer, Policy, VerifyError, refusal_of_request
+from ..tls.policy import CORRECT_POLICY, Check, Peer, Policy, VerifyError, refusal_of_request
 from ..tls.transport import ServedPeer, TlsServerProtocol
 from .contract import Material
 
@@ -35,8 +39,16 @@ _VERSIONS = {TlsVersion.TLS12: SSL.TLS1_2_VERSION, TlsVersion.TLS13: SSL.TLS1_3_
 _GREETING = "hello from the pytest-mtls reference backend\n"
 
 
+_T = TypeVar("_T")
+_REMEMBERED_CHAINS = 1_000
+
+
 def _always(_: str | None) -> bool:
     return True
+
+
+def _as_it_is(value: _T) -> _T:
+    return value
 
 
 def _replace(old: Truststore, new: Truststore) -> Truststore:
@@ -59,8 +71,23 @@ class Behaviour:
     """The states of the truststore, ``missing`` or ``empty``, that switch verification off."""
     reload: Callable[[Truststore, Truststore], Truststore] = _replace
     """From the old and the new truststore, the one that counts after a reload."""
-    server: Callable[[], Credential] | None = None
-    """Another server certificate than the material's."""
+    alter_server: Callable[[Credential, Hierarchy], Credential] | None = None
+    """Material: from the server certificate that is due, and the hierarchy above it, the one that is served."""
+    verify_depth: int | None = None
+    """The most intermediates in a path; None: OpenSSL's default, 100."""
+    read: Callable[[Truststore], Truststore] = _as_it_is
+    """What is taken of the truststore file."""
+    verifies_after_reload: bool = True
+    broken_reload_opens: bool = False
+    """A reload that cannot read the truststore switches verification off."""
+    watches: bool = False
+    """Takes a changed truststore over by itself."""
+    session_context: bool = True
+    """Sets OpenSSL's session ID context, without which no session with a client certificate can be resumed."""
+    resumed: Callable[[Peer], Peer | None] = _as_it_is
+    """How a peer with a resumed session is looked at; None: as authenticated."""
+    good_days: int | None = None
+    """Material: how long the good credential is to be valid; None: as API Gateway makes it."""
     clock: Clock = system_clock
 
 
@@ -72,6 +99,7 @@ class _State:
     verifies: bool
     context: SSL.Context
     store: crypto.X509Store
+    inode: int
 
 
 class ReferenceBackend:
@@ -79,6 +107,9 @@ class ReferenceBackend:
 
     def __init__(self, material: Material, behaviour: Behaviour = Behaviour()) -> None:
         self._material, self._behaviour = material, behaviour
+        self._front = self._new_context(Truststore())
+        self._chains: dict[bytes, tuple[x509.Certificate, ...]] = {}
+        self._memory: dict[str, object] = {}
         self._state = self._read(None)
         self._server: asyncio.Server | None = None
 
@@ -93,8 +124,11 @@ class ReferenceBackend:
         loop = asyncio.get_running_loop()
 
         def accept() -> TlsServerProtocol:
+            if self._behaviour.watches:
+                self._watch()
             state, behaviour = self._state, self._behaviour
             return TlsServerProtocol(
+                self._front,
                 state.context,
                 http,
                 policy=behaviour.policy,
@@ -117,16 +151,29 @@ class ReferenceBackend:
 
         Raises BackendError when it cannot be read; the last good one then stays in force.
         """
-        self._state = self._read(self._state)
+        try:
+            self._state = self._read(self._state)
+        except BackendError:
+            if not self._behaviour.broken_reload_opens:
+                raise
+            self._state = replace(self._state, verifies=False)
+
+    def _watch(self) -> None:
+        """Reload when the file is another one (a rename gives another inode)."""
+        with contextlib.suppress(OSError, BackendError):
+            if self._material.truststore.stat().st_ino != self._state.inode:
+                self.reload()
 
     def _read(self, before: _State | None) -> _State:
         truststore = self._read_truststore()
         verifies = truststore is not None
-        anchors = truststore or Truststore()
+        anchors = self._behaviour.read(truststore or Truststore())
         if before is not None:
             anchors = self._behaviour.reload(before.truststore, anchors)
+            verifies = verifies and self._behaviour.verifies_after_reload
         store = self._new_store(anchors)
-        return _State(anchors, verifies, self._new_context(anchors), store)
+        inode = self._material.truststore.stat().st_ino if truststore is not None else 0
+        return _State(anchors, verifies, self._new_context(anchors), store, inode)
 
     def _read_truststore(self) -> Truststore | None:
         """The truststore; None when a fault says to go without."""
@@ -164,52 +211,66 @@ class ReferenceBackend:
         context = SSL.Context(SSL.TLS_SERVER_METHOD)
         context.set_min_proto_version(_VERSIONS[min(self._behaviour.tls)])
         context.set_max_proto_version(_VERSIONS[max(self._behaviour.tls)])
-        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-        context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION)
-        self._use_server_certificate(context)
+        context.set_options(SSL.OP_NO_RENEGOTIATION)
+        if self._behaviour.session_context:
+            context.set_session_id(b"pytest-mtls")
+        else:  # OpenSSL asks for it where client certificates are wanted from the first
+            context.set_verify(SSL.VERIFY_PEER, TlsServerProtocol.record)
+        if self._behaviour.verify_depth is not None:
+            context.set_verify_depth(self._behaviour.verify_depth)
+        context.use_certificate_chain_file(str(self._material.server_cert))
+        context.use_privatekey_file(str(self._material.server_key))
         store = context.get_cert_store()
         assert store is not None
         self._fill(store, anchors)
         for certificate in anchors:
             context.add_client_ca(certificate)
         context.set_tlsext_servername_callback(TlsServerProtocol.choose_by_name)
+        context.set_info_callback(TlsServerProtocol.note_step)
         return context
-
-    def _use_server_certificate(self, context: SSL.Context) -> None:
-        if self._behaviour.server is None:
-            context.use_certificate_chain_file(str(self._material.server_cert))
-            context.use_privatekey_file(str(self._material.server_key))
-            return
-        server = self._behaviour.server()
-        context.use_certificate(server.leaf)
-        for certificate in server.chain:
-            context.add_extra_chain_cert(certificate)
-        context.use_privatekey(server.key)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         served: ServedPeer = request.get_extra_info("mtls")
         state = self._state
         if state.verifies and self._behaviour.ask(served.server_name):
-            refused = refusal_of_request(self._behaviour.policy, self._peer(served, request, state))
+            refused = self._refusal(served, request, state)
             if refused is not None:
                 answer = web.Response(status=HTTPStatus.FORBIDDEN, text=f"{refused.reason}\n")
                 answer.force_close()
                 return answer
         return web.Response(text=_GREETING)
 
+    def _refusal(self, served: ServedPeer, request: web.BaseRequest, state: _State) -> Check | None:
+        peer = self._peer(served, request, state)
+        looked_at = self._behaviour.resumed(peer) if served.resumed else peer
+        return None if looked_at is None else refusal_of_request(self._behaviour.policy, looked_at)
+
     def _peer(self, served: ServedPeer, request: web.BaseRequest, state: _State) -> Peer:
-        errors = tuple(served.errors)
-        if served.certificate is not None and served.judged_by is not state:
-            errors = _verify_again(state.store, served.certificate, served.chain)
+        errors, chain = tuple(served.errors), self._chain(served)
+        if served.certificate is not None and (served.resumed or served.judged_by is not state):
+            errors = _verify_again(state.store, served.certificate, chain)
         return Peer(
             certificate=served.certificate,
-            chain=served.chain,
+            chain=chain,
             errors=errors,
             trusted=state.truststore.certificates,
             now=self._behaviour.clock(),
             server_name=served.server_name,
             headers=request.headers,
+            memory=self._memory,
         )
+
+    def _chain(self, served: ServedPeer) -> tuple[x509.Certificate, ...]:
+        """What the client sent; a resumed session has its leaf only, so the rest is remembered."""
+        if served.certificate is None:
+            return ()
+        key = served.certificate.fingerprint(hashes.SHA256())
+        if served.resumed:
+            return self._chains.get(key, (served.certificate,))
+        if len(self._chains) >= _REMEMBERED_CHAINS:
+            self._chains.clear()
+        self._chains[key] = served.chain
+        return served.chain
 
 
 def _verify_again(

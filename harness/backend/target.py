@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cryptography import x509
 
+from ..pki.authority import Hierarchy
 from ..pki.credential import Credential
 from ..tls.observation import TlsVersion
 from ..tls.probe import Endpoint, Timeouts
@@ -13,7 +15,27 @@ from ..verdict import Statuses
 from .contract import Capability, Factory
 from .reload import RESTART, ReloadWay
 
-__all__ = ["Target"]
+__all__ = ["QUICK", "Pace", "Target"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long scenarios wait where they have to wait, in seconds."""
+
+    life: float = 6.0
+    """What a short-lived credential has left at the start."""
+    grace: float = 2.0
+    """How long after its notAfter it must be refused."""
+    patience: float = 5.0
+    """How long a backend may take to notice a changed file by itself."""
+    settling: float = 0.2
+    """The least that a reload is given when nothing can tell that it is done."""
+    in_a_row: int = 30
+    """So many new connections with the marker before a live reload is believed; Granian's second worker lags by seconds."""
+
+
+QUICK = Pace(life=2.0, grace=1.0, patience=1.0, settling=0.0, in_a_row=3)
+"""For the embedded backend: it has our clock, and a reload is done when the call returns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +56,14 @@ class Target:
     reload_within: float = 5.0
     start_within: float = 30.0
     """Seconds from the start of a backend to its first TLS answer."""
+    alter_server: Callable[[Credential, Hierarchy], Credential] | None = None
+    """What is served instead of the server certificate that is due: a fault in the material."""
+    good_days: int | None = None
+    """How many days the good credential of our own is valid; None: as long as API Gateway's."""
     path: str = "/"
     statuses: Statuses = field(default_factory=Statuses)
     tls: tuple[TlsVersion, ...] = tuple(TlsVersion)
+    pace: Pace = field(default_factory=Pace)
     timeouts: Timeouts = field(default_factory=Timeouts)
     arguments: tuple[str, ...] = ()
     """The command line's words that name this target, for ``reproduce``."""

@@ -100,9 +100,11 @@ def new_hierarchy(depth: int = 1) -> Hierarchy:
     return Hierarchy(tuple(authorities))
 
 
-def server_credential(names: tuple[str, ...] = SERVER_NAMES, *, hierarchy: Hierarchy | None = None) -> Credential:
+def server_credential(
+    names: tuple[str, ...] = SERVER_NAMES, *, hierarchy: Hierarchy | None = None, clock: Clock = system_clock
+) -> Credential:
     """A server certificate for *names* as a backend should have it: leaf, one intermediate, private root."""
-    return (hierarchy or new_hierarchy(2)).issue(names[0], names=names, name="server certificate")
+    return (hierarchy or new_hierarchy(2)).issue(names[0], names=names, clock=clock, name="server certificate")
 
 
 def _authority(ca: trustme.CA) -> Authority:

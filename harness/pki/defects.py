@@ -128,10 +128,13 @@ def other_authority(sample: Sample) -> Credential:
 @defect("private-ca")
 def lookalike_authority(sample: Sample) -> Credential:
     """A leaf of an authority with the trusted root's name and another key: names prove nothing (RFC 5280 6.1.3)."""
-    key, begin = new_ec_key(), sample.clock() - timedelta(days=30)
-    name = sample.authorities.root.subject
-    root = self_signed(name, key, begin, begin + timedelta(days=365), extensions=CA_EXTENSIONS)
-    return _leaf_under(sample, root, key)
+    return _lookalike(sample, key_identifier=False)
+
+
+@defect("private-ca")
+def lookalike_authority_with_key_identifier(sample: Sample) -> Credential:
+    """The same with the trusted root's key identifier too: it is a hint for path building, not a proof (RFC 5280 4.2.1.1)."""
+    return _lookalike(sample, key_identifier=True)
 
 
 @defect(*_BOTH)
@@ -196,8 +199,18 @@ def expired_intermediate(sample: Sample) -> Credential:
 @defect("private-ca")
 def leaf_as_issuer(sample: Sample) -> Credential:
     """A leaf signed by another leaf (CA:FALSE): else every certificate holder is an authority (RFC 5280 6.1.4(k))."""
-    good = sample.authorities.issue("holder.example", clock=sample.clock)
-    return replace(_leaf_under(sample, good.leaf, good.key), chain=good.certificates)
+    # a holder without key usage: nothing but basicConstraints says that it may not issue
+    key, issuing, now = new_ec_key(), sample.authorities.issuing, sample.clock()
+    holder = issue(
+        _name("holder"),
+        key,
+        now - timedelta(days=1),
+        now + timedelta(days=365),
+        issuer=issuing.certificate.subject,
+        issuer_key=issuing.key,
+        extensions=CLIENT_EXTENSIONS,
+    )
+    return replace(_leaf_under(sample, holder, key), chain=(holder, *sample.authorities.intermediates))
 
 
 @defect("private-ca")
@@ -233,6 +246,12 @@ def missing_intermediate(sample: Sample) -> Credential:
 def wrong_usage(sample: Sample) -> Credential:
     """A leaf for serverAuth only: else every web server of the same authority is a gateway (RFC 5280 4.2.1.12)."""
     return _from_issuing(sample, ((x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),))
+
+
+@defect("private-ca")
+def email_usage(sample: Sample) -> Credential:
+    """A leaf for emailProtection only: everybody with a signed mail would be a gateway (RFC 5280 4.2.1.12)."""
+    return _from_issuing(sample, ((x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), False),))
 
 
 @defect("private-ca")
@@ -286,6 +305,18 @@ def _dated(sample: Sample, begin: timedelta, end: timedelta) -> Credential:
     if sample.hierarchy is None:
         return gateway_credential(not_before=now + begin, not_after=now + end)
     return _from_issuing(sample, CLIENT_EXTENSIONS, begin=begin, end=end)
+
+
+def _lookalike(sample: Sample, *, key_identifier: bool) -> Credential:
+    """A leaf under a foreign root with the name (and the key identifier) of the sample's root."""
+    root, key, begin = sample.authorities.root, new_ec_key(), sample.clock() - timedelta(days=30)
+    authority, leaf = CA_EXTENSIONS, CLIENT_EXTENSIONS
+    if key_identifier:
+        identifier = root.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        pointer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+        authority, leaf = (*authority, (identifier, False)), (*leaf, (pointer, False))
+    foreign = self_signed(root.subject, key, begin, begin + timedelta(days=365), extensions=authority)
+    return _leaf_under(sample, foreign, key, extensions=leaf)
 
 
 def _authority_below(

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 
-__all__ = ["ServedNames", "matches", "names_of"]
+__all__ = ["ServedNames", "first_gap", "matches", "names_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +51,22 @@ def _matches_one(host: str, name: str) -> bool:
         return True
     label, _, rest = name.partition(".")
     return label == "*" and "." in rest and host.partition(".")[2] == rest
+
+
+def first_gap(chain: tuple[x509.Certificate, ...], roots: tuple[x509.Certificate, ...]) -> str | None:
+    """Where a chain as sent does not hang together, in words: None when each certificate was issued by the next, and the
+    last one by a root, or is one."""
+    for number, certificate in enumerate(chain):
+        above = chain[number + 1 : number + 2] or tuple(roots)
+        if certificate not in roots and not any(_issued_by(certificate, one) for one in above):
+            name, issuer = certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
+            return f"certificate {number + 1} ({name}) is not followed by its issuer ({issuer})"
+    return None if chain else "no certificate was sent"
+
+
+def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True

@@ -66,8 +66,12 @@ class Notes:
 
 
 @lru_cache(maxsize=64)
-def client_context(tls: TlsVersion, credential: Credential | None, ciphers: str | None) -> SSL.Context:
+def client_context(
+    tls: TlsVersion, credential: Credential | None, ciphers: str | None, tickets: bool = True
+) -> SSL.Context:
     """The client's settings; kept, because making one takes as long as a third of a handshake.
+
+    Without *tickets*, TLS 1.2 sessions are resumed by session ID alone (RFC 5077).
 
     The connections made with it must have their ``Notes`` as app data.
     """
@@ -77,6 +81,8 @@ def client_context(tls: TlsVersion, credential: Credential | None, ciphers: str 
     # Weak credentials are presented on purpose; whether they are taken is for the backend to say, not for our library.
     context.set_cipher_list(f"{ciphers or 'DEFAULT'}:@SECLEVEL=0".encode())
     context.set_info_callback(_note_step)
+    if not tickets:
+        context.set_options(SSL.OP_NO_TICKET)
     if credential is not None:
         context.use_certificate(credential.leaf)
         for certificate in credential.chain:

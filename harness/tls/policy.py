@@ -38,6 +38,8 @@ class Peer:
     now: datetime
     server_name: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    memory: dict[str, object] = field(default_factory=dict)
+    """What the server remembers of earlier peers: a correct one nothing."""
 
 
 @dataclass(frozen=True, slots=True)

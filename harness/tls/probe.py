@@ -25,7 +25,7 @@ from .notes import Notes, client_context
 from .observation import Closing, HttpAnswer, Observation, Phase, Presented, TlsVersion, Trouble
 from .wire import PeerClosed, TimedOut, Wire, open_tcp
 
-__all__ = ["Conversation", "Endpoint", "Request", "Timeouts", "converse", "probe"]
+__all__ = ["Conversation", "Endpoint", "Request", "Session", "Timeouts", "converse", "probe"]
 
 _CHUNK = 65_536
 _HEAD = 512
@@ -59,6 +59,14 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     keep: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Session:
+    """A TLS session to resume; OpenSSL wants it offered on a connection of the same context."""
+
+    context: SSL.Context
+    handle: SSL.Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +104,17 @@ def converse(
     credential: Credential | None = None,
     ciphers: str | None = None,
     timeouts: Timeouts = Timeouts(),
+    tickets: bool = True,
+    resume: Session | None = None,
 ) -> Iterator[Conversation]:
-    """A connection that stays open for several requests (``Request(keep=True)``); closed at the end of the block."""
-    conversation = Conversation(endpoint, tls, credential, ciphers, timeouts)
+    """A connection that stays open for several requests (``Request(keep=True)``); closed at the end of the block.
+
+    *tickets* False asks for TLS 1.2 sessions by ID; *resume* offers a session of an earlier conversation.
+    """
+    context = resume.context if resume is not None else client_context(tls, credential, ciphers, tickets)
+    conversation = Conversation(endpoint, tls, credential, context, timeouts)
+    if resume is not None:
+        conversation.offer(resume)
     try:
         yield conversation
     finally:
@@ -113,16 +129,29 @@ class Conversation:
         endpoint: Endpoint,
         tls: TlsVersion,
         credential: Credential | None,
-        ciphers: str | None,
+        context: SSL.Context,
         timeouts: Timeouts,
     ) -> None:
         self._endpoint, self._version, self._credential, self._timeouts = endpoint, tls, credential, timeouts
         self._seen = Notes()
         self._wire: Wire | None = None
-        self._tls = SSL.Connection(client_context(tls, credential, ciphers), None)
+        self._tls = SSL.Connection(context, None)
         self._tls.set_app_data(self._seen)
         self._tls.set_connect_state()
         self._http = h11.Connection(our_role=h11.CLIENT, max_incomplete_event_size=_LONGEST_HEADERS)
+
+    def offer(self, session: Session) -> None:
+        """Offer *session* in the ClientHello; before the first ``ask``."""
+        self._tls.set_session(session.handle)
+
+    @property
+    def session(self) -> Session | None:
+        """The session that the peer gave by now (in TLS 1.3 it comes with or after the handshake); None without one.
+
+        Whether it can be resumed shows only when it is offered.
+        """
+        handle = self._tls.get_session() if self._seen.phase >= Phase.SERVER_HELLO else None
+        return None if handle is None else Session(self._tls.get_context(), handle)
 
     def ask(self, request: Request = Request()) -> Observation:
         """Connect if need be, send *request* and read its answer.

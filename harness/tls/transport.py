@@ -31,6 +31,8 @@ class ServedPeer:
     certificate: x509.Certificate | None = None
     chain: tuple[x509.Certificate, ...] = ()
     errors: list[VerifyError] = field(default_factory=list)
+    resumed: bool = True
+    """Whether the handshake was an abbreviated one, without certificates."""
     judged_by: object = None
     """Whatever the server's settings were at the handshake, to notice that they changed since."""
 
@@ -38,12 +40,15 @@ class ServedPeer:
 class TlsServerProtocol(asyncio.Protocol):
     """One accepted connection. *context* gives its TLS settings, *inner* the protocol that gets the plain octets.
 
+    *front* is the context that stays when *context* is replaced by a reload: sessions and ticket keys live there.
+
     ``ask`` says by the server name (None without SNI) whether a certificate is asked for. When ``alerts`` is set, the
     policy's certain refusals end the handshake with the fitting alert; otherwise all is left to whoever judges the request.
     """
 
     def __init__(
         self,
+        front: SSL.Context,
         context: SSL.Context,
         inner: Callable[[], asyncio.Protocol],
         *,
@@ -57,7 +62,8 @@ class TlsServerProtocol(asyncio.Protocol):
         self._policy, self._ask, self._alerts = policy, ask, alerts
         self._make_inner, self._inner = inner, None
         self._handshake_seconds = handshake_seconds
-        self._tls = SSL.Connection(context, None)
+        self._context = context
+        self._tls = SSL.Connection(front, None)
         self._tls.set_app_data(self)
         self._tls.set_accept_state()
         self._transport: asyncio.Transport | None = None
@@ -71,6 +77,7 @@ class TlsServerProtocol(asyncio.Protocol):
     def choose_by_name(connection: SSL.Connection) -> None:
         """For ``Context.set_tlsext_servername_callback``: called once a ClientHello was read, with or without SNI."""
         self: TlsServerProtocol = connection.get_app_data()
+        connection.set_context(self._context)
         name = connection.get_servername()
         self.peer.server_name = None if name is None else name.decode("ascii", "replace")
         mode = SSL.VERIFY_NONE
@@ -79,6 +86,13 @@ class TlsServerProtocol(asyncio.Protocol):
             if self._alerts and any(check.name == PRESENTED and check.at_handshake for check in self._policy):
                 mode |= SSL.VERIFY_FAIL_IF_NO_PEER_CERT
         connection.set_verify(mode, TlsServerProtocol.record)
+
+    @staticmethod
+    def note_step(connection: SSL.Connection, where: int, _: int) -> None:
+        """For ``Context.set_info_callback``: a handshake in which we send our certificate is a full one."""
+        if where & SSL.SSL_CB_LOOP and connection.get_state_string() == b"SSLv3/TLS write certificate":
+            self: TlsServerProtocol = connection.get_app_data()
+            self.peer.resumed = False
 
     @staticmethod
     def record(connection: SSL.Connection, certificate: crypto.X509, code: int, depth: int, ok: int) -> bool:

@@ -137,6 +137,7 @@ _REASONS = (
     Reason("other-authority", "private-ca-1", (_NO_ISSUER,)),
     Reason("other-authority", "private-ca-3", (_NO_ISSUER,), 2),
     *(Reason("lookalike-authority", kind, (_BAD_SIGNATURE,)) for kind in _ISSUED),
+    *(Reason("lookalike-authority-with-key-identifier", kind, (_BAD_SIGNATURE,)) for kind in _ISSUED),
     *(Reason("tampered-subject", kind, (_BAD_SIGNATURE,)) for kind in _EVERY),
     # the altered certificate is not the trusted one any more, and OpenSSL does not look at signatures by oneself
     Reason("tampered-signature", "gateway", (_SELF_SIGNED,)),
@@ -148,6 +149,7 @@ _REASONS = (
     *(Reason("path-length-violated", kind, (_PATH_LENGTH,), 2) for kind in _ISSUED),
     *(Reason("missing-intermediate", kind, (_NO_ISSUER,)) for kind in _ISSUED),
     *(Reason("wrong-usage", kind, (_PURPOSE,), options=_CLIENT) for kind in _ISSUED),
+    *(Reason("email-usage", kind, (_PURPOSE,), options=_CLIENT) for kind in _ISSUED),
     *(Reason("sha1-signature", kind, (_DIGEST_TOO_WEAK,), options=_LEVEL_1) for kind in _ISSUED),
     *(Reason("rsa-1024", kind, (_KEY_TOO_WEAK,), options=_LEVEL_2) for kind in _EVERY),
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -12,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 
-from pytest_mtls.harness.backend import faults as faults_module
 from pytest_mtls.harness.backend.faults import FAULTS, Fault, behaviour_with
+from pytest_mtls.harness.backend.faults.registry import fault as fault_decorator
 from pytest_mtls.harness.backend.reference import Behaviour
 from pytest_mtls.harness.errors import UsageError
+from pytest_mtls.harness.pki.authority import Hierarchy, new_hierarchy, server_credential
 from pytest_mtls.harness.pki.credential import Credential
 from pytest_mtls.harness.pki.defects import Sample, make_defect
 from pytest_mtls.harness.pki.gateway_certificate import control_credential, gateway_credential
@@ -65,16 +64,15 @@ def test_a_fault_says_who_behaves_so(fault: Fault) -> None:
     assert len(fault.like) > 5 and "\n" not in fault.like
 
 
-def test_no_fault_is_lost() -> None:
-    """Two functions of one name would leave one fault; the source has as many as the register."""
+def test_two_faults_of_one_name_are_refused_at_import() -> None:
+    """The second would silently replace the first."""
 
-    tree = ast.parse(inspect.getsource(faults_module))
-    marked = [
-        node.name
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef) and any("_fault(" in ast.unparse(one) for one in node.decorator_list)
-    ]
-    assert [name.replace("_", "-") for name in marked] == list(FAULTS)
+    def dn_only(behaviour: Behaviour) -> Behaviour:
+        """Another one."""
+        return behaviour
+
+    with pytest.raises(ValueError, match="duplicate fault: dn-only"):
+        fault_decorator("nobody")(dn_only)
 
 
 # --- behaviour
@@ -85,7 +83,8 @@ def test_a_fault_changes_one_thing(fault: Fault) -> None:
     """A fault that broke two things would prove less about the scenario that finds it."""
 
     broken = behaviour_with([fault.name])
-    assert sum(getattr(broken, one.name) != getattr(_CORRECT, one.name) for one in fields(Behaviour)) == 1
+    changed = {one.name for one in fields(Behaviour) if getattr(broken, one.name) != getattr(_CORRECT, one.name)}
+    assert len(changed - {"alerts"}) == 1  # a refusal by alert would give the refused no session to misuse
 
 
 def test_no_faults_make_no_difference() -> None:
@@ -307,18 +306,43 @@ def test_first_same_name_only_is_openssls_default() -> None:
     assert (_CORRECT.partial_chain, behaviour_with(["first-same-name-only"]).partial_chain) == (True, False)
 
 
-def test_server_wrong_name_is_made_out_to_another_host() -> None:
+@pytest.fixture(scope="module")
+def hierarchy() -> Hierarchy:
+    """What the server certificates lead to."""
+    return new_hierarchy(2)
+
+
+def served_with(fault: str, hierarchy: Hierarchy) -> Credential:
+    """What a fault in the material makes of an ordinary server certificate."""
+    alter = behaviour_with([fault]).alter_server
+    assert alter is not None
+    return alter(server_credential(hierarchy=hierarchy), hierarchy)
+
+
+def test_server_wrong_name_is_made_out_to_another_host(hierarchy: Hierarchy) -> None:
     """And to no other."""
 
-    server = behaviour_with(["server-wrong-name"]).server
-    assert server is not None and names_of(server().leaf).dns == ("other.example",)
+    assert names_of(served_with("server-wrong-name", hierarchy).leaf).dns == ("other.example",)
 
 
-def test_server_wrong_name_keeps_its_certificate() -> None:
-    """Every connection is served the same one."""
+def test_server_wide_wildcard_stands_for_two_labels(hierarchy: Hierarchy) -> None:
+    """It keeps the names that it is called by otherwise."""
 
-    server = behaviour_with(["server-wrong-name"]).server
-    assert server is not None and server() is server()
+    assert names_of(served_with("server-wide-wildcard", hierarchy).leaf).dns == ("localhost", "*.test")
+
+
+def test_server_leaf_only_leaves_the_intermediate_out(hierarchy: Hierarchy) -> None:
+    """The leaf is the one that was due."""
+
+    assert served_with("server-leaf-only", hierarchy).chain == ()
+
+
+def test_server_expired_ended_yesterday_and_keeps_its_names(hierarchy: Hierarchy) -> None:
+    """So that nothing else is wrong with it."""
+
+    server = served_with("server-expired", hierarchy)
+    assert server.leaf.not_valid_after_utc < datetime.now(UTC)
+    assert names_of(server.leaf) == names_of(server_credential().leaf)
 
 
 def test_tls13_only_offers_nothing_older() -> None:

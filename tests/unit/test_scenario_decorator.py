@@ -252,9 +252,9 @@ def test_a_scenario_tells_how_it_is_provoked(one: Scenario) -> None:
 
 @_each
 def test_a_scenario_cites_something(one: Scenario) -> None:
-    """An RFC with its section, a CVE, an issue, or the documentation of API Gateway."""
+    """An RFC with its section, a CVE, an issue, or the documentation of API Gateway or CloudSploit."""
 
-    known = re.compile(r"RFC \d{3,4} \d|CVE-\d{4}-\d{4,}$|[a-z]+ issue \d+$|API Gateway: \S")
+    known = re.compile(r"RFC \d{3,4} [A-Z\d]|CVE-\d{4}-\d{4,}$|[a-z]+ issue \d+$|(API Gateway|CloudSploit): \S")
     assert one.references
     assert [reference for reference in one.references if not known.match(reference)] == []
 

@@ -1,0 +1,38 @@
+"""Faults in whether a certificate is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...tls.policy import PRESENTED, Peer
+from ..reference import Behaviour
+from .changes import with_check, without
+from .registry import fault
+
+
+@fault("nginx's ssl_verify_client optional, without a check behind it")
+def optional_unchecked(behaviour: Behaviour) -> Behaviour:
+    """Asks for a certificate, and serves without one."""
+    return without(behaviour, PRESENTED)
+
+
+@fault("a TLS server without client authentication")
+def no_request(behaviour: Behaviour) -> Behaviour:
+    """Sends no CertificateRequest."""
+    return replace(behaviour, ask=lambda name: False)
+
+
+@fault("emissary issue 3340")
+def open_without_server_name(behaviour: Behaviour) -> Behaviour:
+    """A connection without SNI gets a context without client authentication."""
+    return replace(behaviour, ask=lambda name: name is not None and behaviour.ask(name))
+
+
+@fault("applications that believe a header of their proxy from anybody (RFC 9440 4)")
+def trusts_header(behaviour: Behaviour) -> Behaviour:
+    """A certificate header makes up for a missing certificate."""
+
+    def missing(peer: Peer) -> bool:
+        return peer.certificate is None and not any("cert" in name.lower() for name in peer.headers)
+
+    return with_check(behaviour, PRESENTED, missing)
