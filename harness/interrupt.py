@@ -12,23 +12,35 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
-__all__ = ["check", "in_order", "is_noted"]
+__all__ = ["check", "held", "in_order", "is_noted"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _UNDISTURBED = 10.0
 """Seconds after the first signal in which others do not keep us from ending backends; then somebody means it."""
 
-_noted: list[float] = []
-"""When the run was interrupted: a process has one answer for all its threads, as it has one set of signal handlers."""
+
+@dataclass(slots=True)
+class _State:
+    """Whether the run was interrupted: a process has one answer for all its threads, as it has one set of handlers."""
+
+    noted: float | None = None
+    """When it was."""
+    pending: bool = False
+    """It was noted, and nothing raised yet."""
+    holds: int = 0
+
+
+_state = _State()
 
 
 @contextmanager
 def in_order() -> Iterator[None]:
     """Within the block these signals raise KeyboardInterrupt, once; unless somebody else handles or ignores them."""
     mine = []
-    if threading.current_thread() is threading.main_thread():
+    if _in_main_thread():
         defaults = (signal.SIG_DFL, signal.default_int_handler)
         mine = [one for one in _SIGNALS if signal.getsignal(one) in defaults]
     before = [(one, signal.signal(one, _interrupt)) for one in mine]
@@ -38,25 +50,46 @@ def in_order() -> Iterator[None]:
         for number, handler in before:
             signal.signal(number, handler)
         if before:
-            _noted.clear()
+            _state.noted, _state.pending = None, False
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """For steps that must not be done by halves: a signal within the block raises at its end."""
+    mine = _in_main_thread()
+    _state.holds += mine
+    try:
+        yield
+    finally:
+        _state.holds -= mine
+        if mine and not _state.holds and _state.pending:
+            _state.pending = False
+            raise KeyboardInterrupt
 
 
 def check() -> None:
     """Raise KeyboardInterrupt if the run was interrupted."""
-    if _noted:
+    if _state.noted is not None:
+        _state.pending = False
         raise KeyboardInterrupt
 
 
 def is_noted() -> bool:
     """Whether the run was interrupted, and is ending."""
-    return bool(_noted)
+    return _state.noted is not None
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _interrupt(_: int, frame: FrameType | None) -> None:
     now = time.monotonic()
-    if not _noted or now - _noted[0] > _UNDISTURBED:
-        _noted[:] = [now]
-        if not _is_in_callback(frame):
+    if _state.noted is None or now - _state.noted > _UNDISTURBED:
+        _state.noted = now
+        if _state.holds or _is_in_callback(frame):
+            _state.pending = True
+        else:
             raise KeyboardInterrupt
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from cryptography import x509
 
-from .backend.instance import Approach, Instance, Reloaded, version_is_refused
+from .backend.instance import Approach, Instance, Reloaded
+from .backend.signs import version_is_refused
 from .errors import Inconclusive
 from .outcome import Case, Result
 from .pki.credential import Credential
@@ -51,21 +52,17 @@ class KeptConnection:
         self._instance, self._credential, self._tls = instance, credential, tls
         self._stack = ExitStack()
         self._conversation: Conversation | None = None
+        self._served = False
         self.opened = 0
 
     def ask(self) -> Observation:
-        """One request on it; a second try on a fresh connection when the old one was closed since."""
-        seen = (
-            self._open().ask(Request(keep=True))
-            if self._conversation is None
-            else self._conversation.ask(Request(keep=True))
-        )
-        if seen.answer is None and self.opened and seen.closing is not None and self._served:
-            seen = self._open().ask(Request(keep=True))
+        """One request on it; a second try on a fresh connection when the server has closed the old one since."""
+        request = Request(keep=True)
+        seen = (self._conversation or self._open()).ask(request)
+        if self._served and seen.answer is None and (seen.trouble is Trouble.NOT_KEPT or seen.closing is not None):
+            seen = self._open().ask(request)
         self._served = seen.answer is not None
         return seen
-
-    _served = False
 
     def _open(self) -> Conversation:
         self.close()

@@ -8,8 +8,8 @@ import shlex
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from .reference import Behaviour, ReferenceBackend, listen, serve_until
 
 __all__ = ["GivenMaterial", "serve"]
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 _NAMES = ("host", "port", "server_cert", "server_key", "truststore")
 
 
@@ -65,25 +66,45 @@ def serve(
             )
     given = {name: options.get(name) or os.environ.get(f"MTLS_{name.upper()}") for name in _NAMES}
     behaviour = replace(behaviour_with(faults), alerts=alerts)
-    with tempfile.TemporaryDirectory(prefix="pytest-mtls-backend-") as folder:
+    with _undisturbed(), tempfile.TemporaryDirectory(prefix="pytest-mtls-backend-") as folder:
         material, example = _material(given, Path(folder), behaviour)
         try:
             backend = ReferenceBackend(material, behaviour)
             listener = listen(material)
         except BackendError as error:
             raise UsageError(str(error)) from error
-        with suppress(KeyboardInterrupt):  # a signal that comes before the loop has taken them over
-            say(f"serving at {backend.url} (Ctrl-C ends it; SIGHUP reloads {material.truststore})")
-            if example is not None:
-                say(f"try it: {example}")
-            serve_until(backend, listener, lambda done: _handle_signals(backend, done))
+        say(f"serving at {backend.url} (Ctrl-C ends it; SIGHUP reloads {material.truststore})")
+        if example is not None:
+            say(f"try it: {example}")
+        serve_until(backend, listener, lambda done: _handle_signals(backend, done))
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold back the signals that end us until the loop listens to them, and again while everything is put away."""
+    handlers = {number: signal.getsignal(number) for number in _ENDING}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        for number in _ENDING:
+            signal.signal(number, signal.SIG_IGN)  # which drops those that came meanwhile
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _handle_signals(backend: ReferenceBackend, done: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, done.set)
+
+    def end() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        done.set()
+
+    for number in _ENDING:
+        loop.add_signal_handler(number, end)
     loop.add_signal_handler(signal.SIGHUP, _reload, backend)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
 def _reload(backend: ReferenceBackend) -> None:

@@ -22,16 +22,17 @@ from ..pki.authority import Hierarchy
 from ..pki.credential import Credential
 from ..pki.gateway_certificate import control_credential
 from ..pki.truststore import Truststore
-from ..tls.observation import Observation, Phase, TlsVersion, Trouble
+from ..tls.observation import Observation, TlsVersion, Trouble
 from ..tls.probe import Conversation, Endpoint, Request, Session, converse
 from ..verdict import Decision, Verdict, judge_control
 from ..wait import poll_until
 from .contract import Material, Reloadable, Running, lay_out
 from .endpoint import endpoint_of
 from .ports import can_bind, free_port
+from .signs import in_words, is_up, version_is_refused
 from .target import Target
 
-__all__ = ["Approach", "Instance", "Reloaded", "ServerSide", "reach", "started", "version_is_refused"]
+__all__ = ["Approach", "Instance", "Reloaded", "ServerSide", "reach", "started"]
 
 _PORT_ATTEMPTS = 3
 _PATIENCE = 6
@@ -302,7 +303,7 @@ class Instance:
             if self._trouble():
                 return True
             last[:] = [self.probe(self.control, tls) for tls in self.target.tls[:1]]
-            return any(_is_up(seen) for seen in last)
+            return any(is_up(seen) for seen in last)
 
         up = poll_until(answers, self.target.start_within)
         trouble = self._trouble()
@@ -311,7 +312,7 @@ class Instance:
         if not up:
             raise StartError(
                 f"{self.target.name}: expected a TLS server on {self._where()} within {self.target.start_within:.3g} s, "
-                f"saw: {_words(last[0])}{self._what_to_do(last[0])}",
+                f"saw: {in_words(last[0])}{self._what_to_do(last[0])}",
                 listening=last[0].trouble is not Trouble.REFUSED,
             )
 
@@ -377,25 +378,3 @@ def reach(target: Target) -> Instance:
     assert target.endpoint is not None
     assert target.credential is not None
     return Instance(target, target.endpoint, target.credential)
-
-
-def _is_up(seen: Observation) -> bool:
-    """Whether a server is there that speaks TLS and is not still waking up; what it thinks of us does not matter."""
-    if seen.answer is not None:
-        return seen.answer.status < 500
-    return seen.alert is not None or (seen.closing is not None and seen.phase >= Phase.CERTIFICATE_SENT)
-
-
-def version_is_refused(seen: Observation) -> bool:
-    """Whether the peer does not speak this version, as opposed to refusing our certificate or being ill."""
-    if seen.phase >= Phase.SERVER_HELLO:
-        return False
-    if seen.alert is not None:
-        return True  # protocol_version(70) mostly, handshake_failure(40) from mbedTLS
-    return seen.trouble in (Trouble.LOCAL_TLS, Trouble.NOT_TLS) or seen.closing is not None
-
-
-def _words(seen: Observation) -> str:
-    if seen.answer is not None:
-        return f"HTTP {seen.answer.status}"
-    return seen.detail or (f"connection closed ({seen.closing})" if seen.closing else "nothing")

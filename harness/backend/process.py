@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import BackendError, StartError, UsageError
+from ..interrupt import held
 from ..pki.credential import write_private
 from ..wait import poll_until
 from .contract import Material
@@ -154,13 +155,17 @@ def running(
     The material's ``start_script`` does the same by hand.
     """
     leave_start_script(material, words, cwd)
-    process = (BackendProcess if reloader is None else _LiveProcess)(words, material, folder=folder, cwd=cwd)
-    if isinstance(process, _LiveProcess) and reloader is not None:
-        process.reloader = reloader
+    process: BackendProcess | None = None
     try:
+        with held():  # neither a process without an owner
+            process = (BackendProcess if reloader is None else _LiveProcess)(words, material, folder=folder, cwd=cwd)
+        if isinstance(process, _LiveProcess) and reloader is not None:
+            process.reloader = reloader
         yield process
     finally:
-        process.end()
+        if process is not None:
+            with held():  # nor one that was told to end, and is not made to
+                process.end()
 
 
 def leave_start_script(material: Material, words: Sequence[str], cwd: Path | None = None) -> None:

@@ -16,7 +16,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from pytest_mtls.harness import interrupt
+from pytest_mtls.harness.backend import process as process_module
+from pytest_mtls.harness.backend.contract import Material
 from pytest_mtls.harness.backend.faulty import start_faulty
+from pytest_mtls.harness.backend.process import BackendProcess, running
 from pytest_mtls.harness.pki.gateway_certificate import control_credential
 from pytest_mtls.harness.tls.notes import Notes
 from pytest_mtls.harness.tls.observation import Phase, TlsVersion
@@ -230,6 +233,47 @@ def test_whoever_goes_on_asking_is_heard_in_the_end(monkeypatch: pytest.MonkeyPa
         for _ in range(2):
             with pytest.raises(KeyboardInterrupt):
                 signal.raise_signal(stop)
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_step_that_must_not_be_done_by_halves_is_done(stop: signal.Signals) -> None:
+    """The signal is heard at its end, and not again while backends are ended."""
+
+    done = []
+    with interrupt.in_order():
+        with pytest.raises(KeyboardInterrupt), interrupt.held():
+            with interrupt.held():
+                signal.raise_signal(stop)
+            done.append("the whole step")
+        with interrupt.held():
+            done.append("what follows")
+    assert done == ["the whole step", "what follows"]
+
+
+@pytest.mark.usefixtures("handlers")
+def test_an_interruption_while_a_backend_is_ended_does_not_leave_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: signal.Signals
+) -> None:
+    """One that ignores SIGTERM is killed all the same."""
+
+    monkeypatch.setattr(process_module, "_GRACE", 0.2)
+    gone = BackendProcess._group_is_gone
+
+    def interrupted(process: BackendProcess) -> bool:
+        signal.raise_signal(stop)
+        return gone(process)
+
+    monkeypatch.setattr(BackendProcess, "_group_is_gone", interrupted)
+    ready = tmp_path / "ready"
+    program = f"import signal; signal.signal(15, signal.SIG_IGN); open({str(ready)!r}, 'w').close(); signal.pause()"
+    material = Material(tmp_path, "127.0.0.1", 1)
+    with (
+        interrupt.in_order(),
+        pytest.raises(KeyboardInterrupt),
+        running([sys.executable, "-c", program], material, folder=tmp_path) as server,
+    ):
+        assert poll_until(ready.exists, 10)
+    assert server.trouble() == "the command ended by SIGKILL"
 
 
 @pytest.mark.usefixtures("handlers")

@@ -45,7 +45,9 @@ def serve(material: Any) -> Iterator[SimpleNamespace]:
     context.load_cert_chain(material.server_cert, material.server_key)
     context.load_verify_locations(material.truststore)
     context.verify_mode = ssl.CERT_REQUIRED
-    context.verify_flags |= 0x80000  # VERIFY_X509_PARTIAL_CHAIN: know every certificate of one name, not the first alone
+    context.verify_flags |= (
+        0x80000  # VERIFY_X509_PARTIAL_CHAIN: know every certificate of one name, not the first alone
+    )
     server = Server((material.host, material.port), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
