@@ -308,15 +308,31 @@ def _dated(sample: Sample, begin: timedelta, end: timedelta) -> Credential:
 
 
 def _lookalike(sample: Sample, *, key_identifier: bool) -> Credential:
-    """A leaf under a foreign root with the name (and the key identifier) of the sample's root."""
-    root, key, begin = sample.authorities.root, new_ec_key(), sample.clock() - timedelta(days=30)
+    """A leaf under a foreign root with the name (and the key identifier) of the root that the sample leads to."""
+    key, begin = new_ec_key(), sample.clock() - timedelta(days=30)
+    name, identifier = _root_of(sample)
     authority, leaf = CA_EXTENSIONS, CLIENT_EXTENSIONS
     if key_identifier:
-        identifier = root.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-        pointer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
-        authority, leaf = (*authority, (identifier, False)), (*leaf, (pointer, False))
-    foreign = self_signed(root.subject, key, begin, begin + timedelta(days=365), extensions=authority)
+        if identifier is None:
+            raise ValueError("the trusted root has no key identifier that is known")
+        pointer = x509.AuthorityKeyIdentifier(identifier, None, None)
+        authority = (*authority, (x509.SubjectKeyIdentifier(identifier), False))
+        leaf = (*leaf, (pointer, False))
+    foreign = self_signed(name, key, begin, begin + timedelta(days=365), extensions=authority)
     return _leaf_under(sample, foreign, key, extensions=leaf)
+
+
+def _root_of(sample: Sample) -> tuple[x509.Name, bytes | None]:
+    """Name and key identifier of the root: of the hierarchy, or as the last certificate that is sent points to it."""
+    if sample.hierarchy is not None:
+        root = sample.hierarchy.root
+        return root.subject, root.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    last = sample.good.certificates[-1]
+    try:
+        pointer = last.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return last.issuer, None
+    return last.issuer, pointer.key_identifier
 
 
 def _authority_below(

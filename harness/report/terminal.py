@@ -143,7 +143,8 @@ class Terminal:
         return f"\033[{colour}m{text}\033[0m" if self._coloured else text
 
     def _line(self, text: str) -> None:
-        print(text, file=self._out, flush=True)
+        self._out.write(f"{text}\n")  # at once, not the line break apart: whoever reads along may stop at any time
+        self._out.flush()
 
 
 def _one_line(text: str) -> str:

@@ -117,7 +117,8 @@ def test_java_knows_both_certificates_of_the_rotation(java_check: Check) -> None
 def test_java_lets_in_a_pinned_certificate_whatever_its_dates(java_check: Check) -> None:
     """JSSE checks no dates of a trust anchor, and in profile gateway the certificate is its own anchor."""
     failed = {key for key, outcome in java_check.outcomes().items() if outcome == "failed"}
-    assert failed == {("validity/expired", "gateway"), ("validity/not-yet-valid", "gateway")}
+    dates = {"validity/expired", "validity/not-yet-valid", "validity/expires-while-running"}
+    assert failed == {(name, "gateway") for name in dates}
 
 
 def test_java_checks_the_dates_of_what_an_authority_issued(java_check: Check) -> None:
@@ -148,7 +149,8 @@ def test_java_closes_without_alert_or_answer(java_check: Check) -> None:
 def test_python_with_partial_chain_is_conformant_by_restart(checks: Checks) -> None:
     """VERIFY_X509_PARTIAL_CHAIN springs the rotation trap."""
     check = checks("--command", _python())
-    assert (check.code, check.summary["result"], check.ids("passed")) == (0, "conformant", GATEWAY)
+    assert (check.code, check.summary["result"]) == (0, "conformant")
+    assert check.ids("passed") == GATEWAY - {"resumption/after-expiry"}  # a warning: OpenSSL resumes after notAfter
 
 
 def test_reload_that_only_adds_fails_where_something_was_removed(only_adds: Check) -> None:

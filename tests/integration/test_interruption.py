@@ -240,11 +240,15 @@ def test_a_step_that_must_not_be_done_by_halves_is_done(stop: signal.Signals) ->
     """The signal is heard at its end, and not again while backends are ended."""
 
     done = []
-    with interrupt.in_order():
-        with pytest.raises(KeyboardInterrupt), interrupt.held():
-            with interrupt.held():
-                signal.raise_signal(stop)
+
+    def step() -> None:
+        with interrupt.held(), interrupt.held():
+            signal.raise_signal(stop)
             done.append("the whole step")
+
+    with interrupt.in_order():
+        with pytest.raises(KeyboardInterrupt):
+            step()
         with interrupt.held():
             done.append("what follows")
     assert done == ["the whole step", "what follows"]

@@ -409,7 +409,13 @@ def test_a_defect_bears_its_name(kit: Kit, one: Defect) -> None:
     assert kit.defect(one.name, kind).name == one.name == next(name for name in DEFECTS if DEFECTS[name] is one)
 
 
-@pytest.mark.parametrize("name", [one.name for one in DEFECTS.values() if "gateway" not in one.profiles])
+# A lookalike takes the root's name from the credential, so it can be made of one that somebody else has given us.
+_OF_AUTHORITIES = {
+    name for name, one in DEFECTS.items() if "gateway" not in one.profiles and not name.startswith("lookalike-")
+}
+
+
+@pytest.mark.parametrize("name", sorted(_OF_AUTHORITIES))
 def test_a_defect_of_authorities_needs_one(kit: Kit, name: str) -> None:
     """Asked of a self-signed sample it is an error, not something else."""
 
