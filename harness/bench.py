@@ -223,7 +223,8 @@ class Bench:
             hierarchy = new_hierarchy(1)
             good = hierarchy.issue(clock=self.clock, not_after=self._good_end, name="good leaf", rsa_key=True)
             return Sample(good, hierarchy, self.clock), hierarchy.root
-        good = self._gateway or gateway_credential(clock=self.clock, not_after=self._good_end)
+        given = self._gateway if self._good_end is None else None
+        good = given or gateway_credential(clock=self.clock, not_after=self._good_end)
         return Sample(good, None, self.clock), good.leaf
 
     @property

@@ -81,6 +81,7 @@ OPTIONS = (
     Option(name="strict", help="a SHOULD that does not hold fails, and a partial result is not good enough"),
     Option(name="json", metavar="FILE", help="write the report as JSON"),
     Option(name="junit", metavar="FILE", help="write the report as JUnit XML"),
+    Option(name="summary-markdown", metavar="FILE", help="add a summary in Markdown to FILE, for job summaries in CI"),
     Option(
         name="keep", metavar="DIR", help="leave the material there, so that the printed commands can be run by hand"
     ),

@@ -73,6 +73,7 @@ class Output:
 
     json: Path | None
     junit: Path | None
+    summary_markdown: Path | None
     keep: Path | None
 
 
@@ -324,7 +325,8 @@ def _output(values: Values) -> Output:
     json, junit = report_file(values, "json"), report_file(values, "junit")
     if json is not None and junit is not None and json.absolute() == junit.absolute():
         raise UsageError(f"--json and --junit ({json}): expected two files, saw one. Give another name to one of them.")
-    return Output(json=json, junit=junit, keep=folder_to_make(values, "keep"))
+    markdown = report_file(values, "summary_markdown")
+    return Output(json=json, junit=junit, summary_markdown=markdown, keep=folder_to_make(values, "keep"))
 
 
 # --- the selection

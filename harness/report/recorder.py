@@ -11,6 +11,7 @@ from ..errors import UsageError
 from ..outcome import Outcome
 from ..settings import Settings
 from .junit import to_junit
+from .markdown import to_markdown
 from .model import Report
 from .terminal import Terminal
 
@@ -70,6 +71,9 @@ class Recorder:
             trouble += _write("--json", output.json, to_text(report).encode("utf-8", "replace"))
         if output.junit is not None:
             trouble += _write("--junit", output.junit, to_junit(report))
+        if output.summary_markdown is not None:
+            text = to_markdown(report).encode("utf-8", "replace")
+            trouble += _write("--summary-markdown", output.summary_markdown, text, add=True)
         if self._terminal is not None:
             self._terminal.end(report)
         if trouble:
@@ -82,10 +86,14 @@ def to_text(report: Report) -> str:
     return json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n"
 
 
-def _write(option: str, path: Path, content: bytes) -> list[str]:
-    """Write a report; returns what went wrong, if anything, so that the other one is written all the same."""
+def _write(option: str, path: Path, content: bytes, *, add: bool = False) -> list[str]:
+    """Write a report; returns what went wrong, if anything, so that the other ones are written all the same.
+
+    *add* puts it behind what the file holds: a CI server's job summary is shared by all steps.
+    """
     try:
-        path.write_bytes(content)
+        with path.open("ab" if add else "wb") as file:
+            file.write(content)
     except OSError as error:
         return [f"{option} ({path}): expected a file that can be written, saw: {error.strerror}. Give another path."]
     return []

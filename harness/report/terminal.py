@@ -117,7 +117,8 @@ class Terminal:
             word = self._paint("PARTIAL", "1;33")
             needs = sorted({one for outcome in report.left_out for one in outcome.missing})
             self._line(
-                f"\n{word}: {len(core)} MUST scenarios were not run, because the target lacks: {', '.join(needs)}"
+                f"\n{word}: {len(core)} MUST scenario{'s were' if len(core) > 1 else ' was'} not run, "
+                f"because the target lacks: {', '.join(needs)}"
             )
             self._field("which", ", ".join(sorted(core)))
             self._field("remedy", "Let the harness start the backend (--command, --server) for the whole judgement.")
