@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import trustme
 from cryptography import x509
@@ -88,6 +89,15 @@ class Hierarchy:
         )
         certificate = x509.load_pem_x509_certificate(leaf.cert_chain_pems[0].bytes())
         return Credential(certificate, _private_key(leaf.private_key_pem.bytes()), self.intermediates, name)
+
+    def write(self, folder: Path) -> tuple[tuple[Path, Path], ...]:
+        """Write ``root``, ``intermediate-1`` …, each as ``.pem`` and ``.key`` (mode 0600); return the pairs of paths."""
+        return tuple(
+            Credential(authority.certificate, authority.key).write(
+                folder, f"intermediate-{number}" if number else "root"
+            )
+            for number, authority in enumerate(self.authorities)
+        )
 
 
 def new_hierarchy(depth: int = 1) -> Hierarchy:

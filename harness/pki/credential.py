@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ..errors import UsageError
+from .context import Trust, ssl_context
 from .keys import PrivateKey
 
 __all__ = ["Credential", "read_certificates", "read_file", "write_private"]
@@ -70,6 +72,14 @@ class Credential:
         certificate.write_bytes(self.certificate_pem)
         write_private(key, self.key_pem)
         return certificate, key
+
+    def ssl_context(self, *, trust: Trust, server_side: bool = False) -> ssl.SSLContext:
+        """A context of the standard library that presents this credential and verifies its peer by *trust* alone.
+
+        For ``httpx.Client(verify=…)``, ``http.client.HTTPSConnection(context=…)`` and their like, or for a server that
+        demands a certificate. Raises UsageError when *trust* is empty or this certificate too weak for OpenSSL.
+        """
+        return ssl_context(self, trust=trust, server_side=server_side)
 
     @classmethod
     def from_files(cls, certificate: Path, key: Path, name: str = "client certificate") -> Credential:

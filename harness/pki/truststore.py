@@ -86,9 +86,11 @@ class Truststore:
             found.append(f"{size} octets: API Gateway takes {MAX_BYTES} at most")
         return tuple(found)
 
-    def write(self, path: Path) -> None:
-        """Put the bundle at *path* by an atomic rename."""
+    def write(self, path: Path) -> Path:
+        """Put the bundle at *path* by an atomic rename, in a folder that is made if need be; return the path."""
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomically(path, self.pem)
+        return path
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -19,7 +19,7 @@ from pytest_mtls.harness.pki.credential import Credential
 from pytest_mtls.harness.pki.gateway_certificate import gateway_credential
 from pytest_mtls.harness.pki.keys import new_rsa_key
 from pytest_mtls.harness.pki.truststore import Truststore
-from pytest_mtls.harness.scenario import catalogue, Level, Profile, Scenario
+from pytest_mtls.harness.scenario import Level, Profile, Scenario, catalogue
 
 from .checks import SERVERS, Check, Checks, Served, serve
 

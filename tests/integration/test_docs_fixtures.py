@@ -1,0 +1,132 @@
+"""The examples of docs/fixtures.md, each run as it stands there, and once more without the line that cures the rotation trap."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from .checks import PROGRAM, clean_environment, require
+
+PAGE = Path(__file__).parents[2] / "docs" / "fixtures.md"
+BLOCK = re.compile(r"^```[a-z]+ (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CURE = re.compile(r"^.*(?:#|//) the cure\n", re.MULTILINE)
+CHOSEN = ("presence/*", "rotation/both-*", "rotation/old-removed")
+TRAP = {"rotation/both-new-first", "rotation/both-old-first"}
+
+Repository = Callable[[str], Path]
+EXAMPLES = {
+    "FastAPI under uvicorn": ("fastapi", "uvicorn"),
+    "Flask under gunicorn": ("flask", "gunicorn"),
+    "Django under gunicorn": ("django", "gunicorn"),
+    "Node, by its command": (),
+}
+"""The servers' headings, and the packages that they need."""
+
+
+def examples() -> dict[str, dict[str, str]]:
+    """Heading -> file name -> content."""
+    sections = re.split(r"^##+ ", PAGE.read_text("utf-8"), flags=re.MULTILINE)[1:]
+    found = {section.partition("\n")[0]: dict(BLOCK.findall(section)) for section in sections}
+    return {heading: files for heading, files in found.items() if files}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    """Writes the files of a heading into a folder; skips the test where what they need is not installed."""
+
+    def write(heading: str) -> Path:
+        for package in EXAMPLES.get(heading, ("httpx", "requests")):
+            if find_spec(package) is None:
+                pytest.skip(f"needs the package '{package}', which is not installed")
+        if heading.startswith("Node"):
+            require("node")
+        for name, content in examples()[heading].items():
+            (tmp_path / name).write_text(content, "utf-8")
+        return tmp_path
+
+    return write
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command as a user types it in *folder*, with the programs of this environment on the path."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return subprocess.run(
+        words,
+        cwd=folder,
+        env=clean_environment() | {"PATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def run_catalogue(folder: Path) -> dict[str, str]:
+    """Scenario -> outcome, of a run of the chosen ones by pytest."""
+    chosen = [f"--mtls-scenario={pattern}" for pattern in CHOSEN]
+    done = run(
+        folder, sys.executable, "-m", "pytest", "--pyargs", "pytest_mtls.scenarios", *chosen, "--mtls-json=r.json"
+    )
+    assert (folder / "r.json").exists(), done.stdout + done.stderr
+    outcomes = {one["id"]: one["outcome"] for one in json.loads((folder / "r.json").read_text("utf-8"))["scenarios"]}
+    assert "inconclusive" not in outcomes.values(), done.stdout + done.stderr
+    assert len(outcomes) == 5
+    return outcomes
+
+
+def test_page_has_the_examples_that_are_run() -> None:
+    """A new one has to be run too."""
+    assert {"A client and its tests", *EXAMPLES} == set(examples())
+
+
+def test_every_fixture_is_in_the_table() -> None:
+    """But for those that only the catalogue uses."""
+    from pytest_mtls.fixtures import kit
+
+    table = set(re.findall(r"^\| `(mtls_\w+)", PAGE.read_text("utf-8"), re.MULTILINE))
+
+    assert table == set(kit.__all__) - {"mtls_bench", "mtls_profile", "mtls_trial"}
+
+
+def test_client_example_passes(repository: Repository) -> None:
+    """httpx, requests, a probe and a verdict."""
+    done = run(repository("A client and its tests"), sys.executable, "-m", "pytest", "-W", "error")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "7 passed" in done.stdout
+
+
+@pytest.mark.parametrize("heading", EXAMPLES)
+def test_server_passes_as_it_stands(heading: str, repository: Repository) -> None:
+    """With the cure, both gateway certificates of a rotation are let in."""
+    assert set(run_catalogue(repository(heading)).values()) == {"passed"}
+
+
+@pytest.mark.parametrize("heading", EXAMPLES)
+def test_server_falls_into_the_rotation_trap_without_the_cure(heading: str, repository: Repository) -> None:
+    """The page says which servers, and up to which version of Python."""
+    folder = repository(heading)
+    for path in folder.iterdir():
+        path.write_text(CURE.sub("", path.read_text("utf-8")), "utf-8")
+    outcomes = run_catalogue(folder)
+
+    spared = "gunicorn" in heading and sys.version_info >= (3, 13)
+    assert {name for name, outcome in outcomes.items() if outcome == "failed"} == (set() if spared else TRAP)
+
+
+def test_node_is_checked_without_a_pytest_of_its_own(repository: Repository) -> None:
+    """The command line of the page."""
+    folder = repository("Node, by its command")
+    done = run(folder, PROGRAM, "check", "--command", "node server.js", "--scenario", "presence/*")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "conformant" in done.stdout
