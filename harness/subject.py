@@ -174,7 +174,7 @@ class Subject:
         before, control = self._controls.control_seen(tls)
         if not control.accepted:
             return self._case(what, tls, Result.INCONCLUSIVE, self._refused_control(tls, control), before)
-        kept = KeptConnection(self.instance, old, tls)
+        kept, seen = KeptConnection(self.instance, old, tls), before
         try:
             for number in range(connections):
                 credential = (old, new)[number % 2]

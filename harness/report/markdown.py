@@ -27,8 +27,8 @@ def to_markdown(report: Report) -> str:
     for remedy, ids in _remedies(notable).items():
         lines += [f"**{', '.join(ids)}**: {_text(remedy)}", ""]
     if report.left_out:
-        ids = ", ".join(sorted({one.id for one in report.left_out}))
-        lines += [f"Not run, because the target cannot be started or reloaded by the harness: {ids}", ""]
+        missed = ", ".join(sorted({one.id for one in report.left_out}))
+        lines += [f"Not run, because the target cannot be started or reloaded by the harness: {missed}", ""]
     return "\n".join(lines)
 
 

@@ -108,8 +108,11 @@ def test_an_interruption_in_the_middle(runs: Runs, stop: signal.Signals) -> None
     assert (runs.folder / "junit.xml").read_bytes().count(b"<testcase ") == len(done) + 1
 
 
-@pytest.mark.parametrize("everybody", [False, True], ids=["controller", "process-group"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    ("number", "everybody"),
+    [(signal.SIGINT, True), (signal.SIGTERM, False)],
+    ids=["SIGINT-to-all-by-a-terminal", "SIGTERM-to-one-by-a-supervisor"],
+)
 def test_an_interruption_of_several_processes(runs: Runs, number: signal.Signals, everybody: bool) -> None:
     """Workers end their backends, whether the controller alone is told or, as by a terminal, all of them."""
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_mtls.harness.backend.instance import version_is_refused
+from pytest_mtls.harness.backend.signs import version_is_refused
 from pytest_mtls.harness.pki.authority import new_hierarchy
 from pytest_mtls.harness.pki.credential import Credential
 from pytest_mtls.harness.pki.defects import Sample, make_defect
