@@ -19,7 +19,9 @@ from pytest_mtls.harness.backend.process import find_program
 from pytest_mtls.harness.backend.servers import factory_of, find_server
 from pytest_mtls.harness.backend.target import Target
 from pytest_mtls.harness.bench import Bench
-from pytest_mtls.harness.scenario import GATEWAY
+from pytest_mtls.harness.pki.authority import new_hierarchy
+from pytest_mtls.harness.pki.keys import new_rsa_key
+from pytest_mtls.harness.scenario import GATEWAY, catalogue
 from pytest_mtls.harness.tls.observation import TlsVersion
 
 SCRIPT = Path(sys.executable).with_name("pytest-mtls")
@@ -63,7 +65,7 @@ def nginx() -> Iterator[Instance]:
 
 
 @pytest.mark.parametrize("tls", list(TlsVersion))
-def test_probe_opens_at_least_seven_tenths_of_the_connections_of_s_time(
+def test_probe_opens_at_least_three_quarters_of_the_connections_of_s_time(
     nginx: Instance, tls: TlsVersion, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """Connect, handshake with an RSA-2048 client certificate, request, answer: against OpenSSL's own benchmark."""
@@ -90,23 +92,50 @@ def test_probe_opens_at_least_seven_tenths_of_the_connections_of_s_time(
     ratio = median_ratio(probes_per_second, connections_per_second)
     record_property("ratio", round(ratio, 2))
     print(f"TLS {tls}: {ratio:.2f} of s_time's rate")
-    assert ratio >= 0.7
+    assert ratio >= 0.75
 
 
+IMPORTS = "import pytest, aiohttp, cryptography.x509, OpenSSL.SSL, trustme, click, h11"
+WITHOUT_WAITS = [one.id for one in catalogue().values() if not one.waits]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "most"),
+    [
+        pytest.param([f"--scenario={one}" for one in WITHOUT_WAITS], 10, id="what waits for no clock"),
+        pytest.param(["--profile", "all"], 17, id="everything, with its waits"),
+    ],
+)
 def test_check_of_the_embedded_backend_costs_a_few_interpreter_starts(
-    tmp_path: Path, record_property: Callable[[str, object], None]
+    arguments: list[str], most: int, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """All scenarios, start-up and the keys of all certificates included: within ten times the import of what it is made of.
+    """A whole process with the keys of all certificates, against the import of what it is made of (about 0.3 s).
 
-    That import takes about 0.3 s on the machine that the target of 3 s was set for.
+    So ten of these are 3 s, and seventeen 5 s, on the machine that these targets were set for.
     """
-    imports = "import pytest, aiohttp, cryptography.x509, OpenSSL.SSL, trustme, click, h11"
     ratio = median_ratio(
-        lambda: seconds_of(SCRIPT, "check", "-q", cwd=tmp_path), lambda: seconds_of(sys.executable, "-c", imports)
+        lambda: seconds_of(SCRIPT, "check", "-q", *arguments, cwd=tmp_path),
+        lambda: seconds_of(sys.executable, "-c", IMPORTS),
+        rounds=3,
     )
     record_property("ratio", round(ratio, 2))
     print(f"check: {ratio:.1f} times the import of its libraries")
-    assert ratio <= 10
+    assert ratio <= most
+
+
+def test_hierarchy_of_four_levels_costs_less_than_an_rsa_key(record_property: Callable[[str, object], None]) -> None:
+    """Four authorities and a leaf, against one RSA-2048 key (30 to 60 ms): at most a fifth of it."""
+
+    def milliseconds(work: Callable[[], object]) -> float:
+        began = time.perf_counter()
+        for _ in range(20):
+            work()
+        return time.perf_counter() - began
+
+    ratio = median_ratio(lambda: milliseconds(lambda: new_hierarchy(4).issue()), lambda: milliseconds(new_rsa_key))
+    record_property("ratio", round(ratio, 3))
+    print(f"hierarchy: {ratio:.3f} of an RSA-2048 key")
+    assert ratio <= 0.2
 
 
 def test_idle_plugin_is_a_small_part_of_an_empty_run(
