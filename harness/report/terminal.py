@@ -83,6 +83,7 @@ class Terminal:
     # --- parts
 
     def _findings(self, report: Report) -> None:
+        told: dict[str, str] = {}  # a remedy that several scenarios share is told once
         for outcome in report.outcomes:
             if outcome.outcome not in (Result.FAILED, Result.WARNED):
                 continue
@@ -95,7 +96,8 @@ class Terminal:
                     self._field("seen", f"{version}{case.what}: {case.reason}")
             for note in outcome.notes:
                 self._field("note", note)
-            self._field("remedy", outcome.remedy)
+            first = told.setdefault(outcome.remedy, outcome.id)
+            self._field("remedy", outcome.remedy if first == outcome.id else f"as for {first}")
             self._field("source", "; ".join(outcome.references))
             self._field("reproduce", outcome.reproduce, wrap=False)
 
