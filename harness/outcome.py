@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Case", "Outcome", "Result"]
+__all__ = ["Case", "Event", "Outcome", "Result"]
 
 
 class Result(StrEnum):
@@ -33,6 +33,14 @@ class Case:
     """Observations as JSON, each with its ``role``: control or probe."""
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, in milliseconds from the beginning of the scenario."""
+
+    milliseconds: float
+    event: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What came of one scenario in one profile."""
@@ -51,6 +59,8 @@ class Outcome:
     """The capabilities for want of which it was skipped."""
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    timeline: tuple[Event, ...] = ()
+    """Starts, reloads and cases, in order."""
     target: dict[str, Any] = field(default_factory=dict)
     """What was found out of the target by then: capabilities and TLS versions."""
 
@@ -67,4 +77,5 @@ class Outcome:
             for case in data["cases"]
         )
         tuples = {name: tuple(data[name]) for name in ("references", "missing", "notes")}
-        return cls(**{**data, **tuples, "outcome": Result(data["outcome"]), "cases": cases})
+        timeline = tuple(Event(**event) for event in data["timeline"])
+        return cls(**{**data, **tuples, "outcome": Result(data["outcome"]), "cases": cases, "timeline": timeline})

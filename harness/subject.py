@@ -7,16 +7,18 @@ TLS version that the backend speaks.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from cryptography import x509
 
-from .backend.instance import Approach, Instance, Reloaded
+from .backend.instance import Approach, Instance
+from .backend.reload import Reloaded
 from .backend.signs import version_is_refused
 from .errors import Inconclusive
-from .outcome import Case, Result
+from .outcome import Case, Event, Result
 from .pki.credential import Credential
 from .reproduce import Reproducer
 from .tls.observation import Observation, Phase, TlsVersion, Trouble
@@ -43,6 +45,17 @@ class CaseLog:
     reproducer: Reproducer
     cases: list[Case] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    timeline: list[Event] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    def add(self, case: Case) -> None:
+        """Record a case."""
+        self.cases.append(case)
+        self.happened(f"{case.what}{f', TLS {case.tls}' if case.tls else ''}: {case.reason}")
+
+    def happened(self, text: str) -> None:
+        """Record an event of this moment."""
+        self.timeline.append(Event(round((time.monotonic() - self.began) * 1000, 1), text))
 
 
 class KeptConnection:
@@ -102,7 +115,9 @@ class Subject:
         _, verdict = self._controls.control_seen(tls)
         if not verdict.accepted:
             raise Inconclusive(self._refused_control(tls, verdict))
+        self._log.happened(f"truststore replaced by {len(trusted)} certificate{'s' if len(trusted) != 1 else ''}")
         reloaded = self.instance.replace_truststore(trusted)
+        self._log.happened(str(reloaded))
         self._log.notes.append(str(reloaded))
         return reloaded
 
@@ -213,12 +228,12 @@ class Subject:
         befores = {tls: self._controls.control_seen(tls)[0] for tls in self.versions}
         ended = self.instance.reload_broken(content)
         if ended is not None:
-            self._log.cases.append(Case(what=what, tls=None, outcome=Result.PASSED, reason=f"does not go on: {ended}"))
+            self._log.add(Case(what=what, tls=None, outcome=Result.PASSED, reason=f"does not go on: {ended}"))
             return
         for tls, before in befores.items():
             for stranger in strangers:
                 name = f"{what}, {stranger.name if stranger else 'no certificate'}"
-                self._log.cases.append(self._after_broken(stranger, name, tls, before))
+                self._log.add(self._after_broken(stranger, name, tls, before))
         kept = "still lets the good credential in" if self.lets_in(self.instance.control) else "refuses everybody"
         self._log.notes.append(f"{what}: the backend {kept}")
 
@@ -239,7 +254,7 @@ class Subject:
             result, reason = Result.INCONCLUSIVE, f"no handshake to look at: {verdict.text}{self.instance.why()}"
         else:
             result, reason = (Result.PASSED, yes) if holds else (Result.FAILED, no)
-        self._log.cases.append(self._case(what, seen.tls, result, reason, seen))
+        self._log.add(self._case(what, seen.tls, result, reason, seen))
 
     def speaks(self, tls: TlsVersion, approach: Approach) -> None:
         """The control must be let in under *tls*; that the version itself is refused is a failure, not a mishap."""
@@ -256,7 +271,7 @@ class Subject:
             result, reason = Result.INCONCLUSIVE, self._refused_control(tls, verdict)
         if result is not Result.PASSED:
             self._log.reproducer.remember(self.instance, tls, control, approach)
-        self._log.cases.append(self._case(what, tls, result, reason, seen))
+        self._log.add(self._case(what, tls, result, reason, seen))
 
     def _other_version_works(self, tls: TlsVersion) -> bool:
         return any(self.instance.control_seen(other)[1].accepted for other in TlsVersion if other is not tls)
@@ -268,7 +283,7 @@ class Subject:
         for tls in versions or self.versions:
             self._require_alive()
             cases.append(one(tls))
-            self._log.cases.append(cases[-1])
+            self._log.add(cases[-1])
         return all(case.outcome is Result.PASSED for case in cases)
 
     def _require_alive(self) -> None:

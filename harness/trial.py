@@ -228,6 +228,7 @@ class Trial:
         control = self.bench.new_control()
         truststore = Truststore.of((control.leaf, *trusted) if control_first else (*trusted, control.leaf))
         with self.bench.start(self._label, truststore, control, server=server) as instance:
+            self._log.happened(f"backend started with {len(truststore)} certificates in its truststore")
             yield Subject(self._log, instance)
 
     @contextmanager
@@ -244,7 +245,7 @@ class Trial:
             try:
                 subject = Subject(self._log, stack.enter_context(start), controls=shared)
             except BackendError as error:
-                self._log.cases.append(self._not_started(error, what))
+                self._log.add(self._not_started(error, what))
                 subject = None
             yield subject
 
@@ -312,6 +313,7 @@ class Trial:
             missing=missing,
             seconds=round(seconds, 3),
             notes=(*self._log.notes, *filter(None, [self._log.reproducer.note])),
+            timeline=tuple(self._log.timeline),
             target=self._target_facts(),
         )
 

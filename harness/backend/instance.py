@@ -29,10 +29,11 @@ from ..wait import poll_until
 from .contract import Material, Reloadable, Running, lay_out
 from .endpoint import endpoint_of
 from .ports import can_bind, free_port
+from .reload import Reloaded
 from .signs import in_words, is_up, version_is_refused
 from .target import Target
 
-__all__ = ["Approach", "Instance", "Reloaded", "ServerSide", "reach", "started"]
+__all__ = ["Approach", "Instance", "ServerSide", "reach", "started"]
 
 _PORT_ATTEMPTS = 3
 _PATIENCE = 6
@@ -61,21 +62,6 @@ class Approach:
     """Another name to call than the endpoint's, in SNI and Host."""
     resume: Session | None = None
     """A session to offer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reloaded:
-    """What a reload did: whether it was seen to be in effect, and after how many milliseconds."""
-
-    in_effect: bool
-    milliseconds: float
-    by_restart: bool
-
-    def __str__(self) -> str:
-        how = "restart" if self.by_restart else "reload"
-        if self.in_effect:
-            return f"{how} in effect after {self.milliseconds:.0f} ms"
-        return f"{how} not in effect within {self.milliseconds:.0f} ms"
 
 
 class Instance:
@@ -221,9 +207,11 @@ class Instance:
         began = time.monotonic()
         live = isinstance(self.running, Reloadable)
         self._take_over()
-        times = self.target.pace.in_a_row if live else 3
-        over = poll_until(lambda: bool(self.why()) or self._lets_in(marker, times), self.target.reload_within)
-        return Reloaded(over and not self.why(), (time.monotonic() - began) * 1000, not live)
+        closed = 0.0 if live else time.monotonic() - began
+        times, refused = self.target.pace.in_a_row if live else 3, list[float]()
+        over = poll_until(lambda: bool(self.why()) or self._lets_in(marker, times, refused), self.target.reload_within)
+        closed += refused[-1] - refused[0] if refused else 0.0
+        return Reloaded(over and not self.why(), (time.monotonic() - began) * 1000, not live, closed * 1000)
 
     def change_file(self, certificates: Sequence[x509.Certificate]) -> None:
         """Put *certificates* and the control into the truststore file, and tell the backend nothing."""
@@ -259,9 +247,15 @@ class Instance:
             self.leave()
             self.enter()
 
-    def _lets_in(self, credential: Credential, times: int) -> bool:
-        tls = self.versions[-1]
-        return all(judge_control(self.probe(credential, tls), self.target.statuses).accepted for _ in range(times))
+    def _lets_in(self, credential: Credential, times: int, refused: list[float]) -> bool:
+        """Whether *credential* is let in so many *times* in a row; the moments of a closed port go into *refused*."""
+        for _ in range(times):
+            seen = self.probe(credential, self.versions[-1])
+            if seen.trouble is Trouble.REFUSED:
+                refused.append(time.monotonic())
+            if not judge_control(seen, self.target.statuses).accepted:
+                return False
+        return True
 
     def _own_material(self) -> Material:
         if self.material is None:

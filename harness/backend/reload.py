@@ -10,7 +10,7 @@ from ..errors import BackendError, UsageError
 from .contract import Material
 from .process import BackendProcess, fill_in, split_command
 
-__all__ = ["RESTART", "ReloadWay", "parse_reload"]
+__all__ = ["RESTART", "ReloadWay", "Reloaded", "parse_reload"]
 
 _COMMAND_SECONDS = 30.0
 
@@ -39,6 +39,27 @@ class ReloadWay:
 
 
 RESTART = ReloadWay("restart")
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What a reload did: whether it was seen to be in effect, and after how many milliseconds.
+
+    ``without_service`` is for how many of them nobody was served: a restart, or a port that was closed for a moment. That is
+    a cost, and no rejection.
+    """
+
+    in_effect: bool
+    milliseconds: float
+    by_restart: bool
+    without_service: float = 0.0
+
+    def __str__(self) -> str:
+        how = "restart" if self.by_restart else "reload"
+        cost = f", {self.without_service:.0f} ms of them without service" if self.without_service else ""
+        if self.in_effect:
+            return f"{how} in effect after {self.milliseconds:.0f} ms{cost}"
+        return f"{how} not in effect within {self.milliseconds:.0f} ms{cost}"
 
 
 def parse_reload(text: str) -> ReloadWay:

@@ -161,7 +161,25 @@ def test_weaker_evidence_is_called_weaker(node: Check) -> None:
 def test_note_says_how_the_truststore_was_taken_over(gateway: Check, server: str) -> None:
     """nginx by SIGHUP, Node by a restart."""
     notes = gateway.scenario("reload/replacement-takes-effect")["notes"]
-    assert [re.sub(r"\d+ ms", "N ms", note) for note in notes] == [f"{RELOADS[server]} in effect after N ms"]
+    cost = ", N ms of them without service" if RELOADS[server] == "restart" else ""
+    assert [re.sub(r"\d+ ms", "N ms", note) for note in notes] == [f"{RELOADS[server]} in effect after N ms{cost}"]
+
+
+def test_timeline_tells_the_rotation_step_by_step(gateway: Check, server: str) -> None:
+    """Start, the old one alone, the change, what it cost, then who is let in and who is not."""
+    timeline = gateway.scenario("rotation/old-removed")["timeline"]
+    steps = [event["event"].partition(":")[0].partition(" in effect")[0] for event in timeline]
+    moments = [event["milliseconds"] for event in timeline]
+    each = [", TLS 1.2", ", TLS 1.3"]
+    assert steps == [
+        "backend started with 2 certificates in its truststore",
+        *(f"old certificate, before its removal{version}" for version in each),
+        "truststore replaced by 1 certificate",
+        RELOADS[server],
+        *(f"old certificate{version}" for version in each),
+        *(f"new certificate{version}" for version in each),
+    ]
+    assert moments == sorted(moments)
 
 
 def test_only_a_server_that_stays_up_has_live_reload(gateway: Check, server: str) -> None:
