@@ -77,6 +77,6 @@ def _check_server(instance: Instance, seen: Observation) -> None:
     gap = first_gap(seen.server_chain, instance.target.server_authorities)
     if gap is not None:
         raise BackendError(
-            f"{instance.target.name}: expected a server certificate that leads to --server-ca, saw: {gap}. "
-            "Check the URL, or give the CA of this server. (A server that does not send its intermediates looks the same.)"
+            f"{instance.target.name}: expected a server certificate that leads to --server-ca, saw a chain in which {gap}. "
+            "Check the URL, or give the CA of this server. (One that does not send its intermediates looks the same.)"
         )
