@@ -24,6 +24,7 @@ ROOMS = (
     "harness.bench",
     "harness.sanity",
     "harness.scenario",
+    "harness.gateway",
     "harness.backend",
     "harness.verdict",
     "harness.outcome",

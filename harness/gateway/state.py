@@ -1,0 +1,112 @@
+"""All that the mock gateway knows, without I/O: the control plane changes it, the data plane reads it.
+
+One thread owns it (the gateway's event loop), so there are no locks; who comes from elsewhere submits to that loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ..clock import Clock, system_clock
+from ..pki.credential import Credential
+from .errors import bad_request, not_found
+from .model import AcmCertificate, ClientCertificate, HttpApi, RestApi, Stage
+from .settings import Settings
+
+__all__ = ["State"]
+
+
+@dataclass(slots=True)
+class State:
+    """Resources by id, settings, and the gateway's clock. ``reset`` brings back what the process was started with."""
+
+    region: str = "us-east-1"
+    account_id: str = "123456789012"
+    settings: Settings = field(default_factory=Settings)
+    real_clock: Clock = system_clock
+    offset: timedelta = timedelta()
+    client_certificates: dict[str, ClientCertificate] = field(default_factory=dict)
+    acm_certificates: dict[str, AcmCertificate] = field(default_factory=dict)
+    rest_apis: dict[str, RestApi] = field(default_factory=dict)
+    http_apis: dict[str, HttpApi] = field(default_factory=dict)
+    on_change: list[Callable[[], None]] = field(default_factory=list)
+    """Called after a change that may let egress connections outlive their certificate's use: stages, settings, clock."""
+    _started_with: Settings | None = None
+
+    def __post_init__(self) -> None:
+        self._started_with = self.settings
+
+    def now(self) -> datetime:
+        """The gateway's time: for issuing, judging and logging, never for time-outs."""
+        return self.real_clock() + self.offset
+
+    def changed(self) -> None:
+        """Tell whoever keeps connections that stages, settings or the clock changed."""
+        for tell in self.on_change:
+            tell()
+
+    def reset(self) -> None:
+        """Drop every resource; clock and settings go back to how the process was started."""
+        for resources in (self.client_certificates, self.acm_certificates, self.rest_apis, self.http_apis):
+            resources.clear()
+        self.offset = timedelta()
+        assert self._started_with is not None
+        self.settings = self._started_with
+        self.changed()
+
+    # --- lookups
+
+    def rest_api(self, api_id: str) -> RestApi:
+        """The REST API; raises NotFoundException in AWS's words."""
+        try:
+            return self.rest_apis[api_id]
+        except KeyError:
+            raise not_found(f"Invalid API identifier specified {self.account_id}:{api_id}") from None
+
+    def http_api(self, api_id: str) -> HttpApi:
+        """The HTTP or WebSocket API; raises NotFoundException in AWS's words."""
+        try:
+            return self.http_apis[api_id]
+        except KeyError:
+            message = f"Invalid API identifier specified {self.account_id}:{api_id}"
+            raise not_found(message, resource_type="Api") from None
+
+    def credential(self, reference: str | None) -> Credential | None:
+        """What a stage's clientCertificateId or ACM ARN stands for; None when there is none (any more)."""
+        if reference is None:
+            return None
+        if reference in self.client_certificates:
+            return self.client_certificates[reference].credential
+        imported = self.acm_certificates.get(reference)
+        return None if imported is None else imported.credential
+
+    def require_credential(self, reference: str) -> Credential:
+        """The same; raises BadRequestException for an unknown one."""
+        found = self.credential(reference)
+        if found is None:
+            raise bad_request("Invalid Client Certificate identifier specified")
+        return found
+
+    # --- what a stage presents
+
+    def presented(self, stage: Stage) -> str | None:
+        """The certificate that a request of this moment goes out with: the one in force, or the former one for a while.
+
+        ``propagation_ms`` is how long a switch takes to arrive.
+        """
+        if time.monotonic() - stage.switched < self.settings.propagation_ms / 1000:
+            return stage.former
+        return stage.in_force
+
+    def certificates_in_use(self) -> set[str]:
+        """Every certificate that some stage presents at this moment; what is shown but not in force does not count."""
+        return {used for _, stage in self.stages() if (used := self.presented(stage)) is not None}
+
+    def stages(self) -> Iterator[tuple[RestApi, Stage]]:
+        """Every stage of every REST API."""
+        for api in self.rest_apis.values():
+            for stage in api.stages.values():
+                yield api, stage
