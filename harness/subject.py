@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from cryptography import x509
@@ -18,24 +17,14 @@ from .backend.instance import Approach, Instance
 from .backend.reload import Reloaded
 from .backend.signs import version_is_refused
 from .errors import Inconclusive
+from .kept import KeptConnection, KeptSession
 from .outcome import Case, Event, Result
 from .pki.credential import Credential
 from .reproduce import Reproducer
 from .tls.observation import Observation, Phase, TlsVersion, Trouble
-from .tls.probe import Conversation, Request, Session
 from .verdict import Decision, Evidence, Verdict, judge, judge_control
 
-__all__ = ["CaseLog", "KeptSession", "Subject"]
-
-
-@dataclass(frozen=True, slots=True)
-class KeptSession:
-    """A session that a connection gave, if it gave one, with what was seen of that connection."""
-
-    kind: str
-    tls: TlsVersion
-    seen: Observation
-    session: Session | None
+__all__ = ["CaseLog", "Subject"]
 
 
 @dataclass(slots=True)
@@ -56,37 +45,6 @@ class CaseLog:
     def happened(self, text: str) -> None:
         """Record an event of this moment."""
         self.timeline.append(Event(round((time.monotonic() - self.began) * 1000, 1), text))
-
-
-class KeptConnection:
-    """One kept-alive connection with a credential, opened anew when the server has closed it in good order."""
-
-    def __init__(self, instance: Instance, credential: Credential, tls: TlsVersion) -> None:
-        self._instance, self._credential, self._tls = instance, credential, tls
-        self._stack = ExitStack()
-        self._conversation: Conversation | None = None
-        self._served = False
-        self.opened = 0
-
-    def ask(self) -> Observation:
-        """One request on it; a second try on a fresh connection when the server has closed the old one since."""
-        request = Request(keep=True)
-        seen = (self._conversation or self._open()).ask(request)
-        if self._served and seen.answer is None and (seen.trouble is Trouble.NOT_KEPT or seen.closing is not None):
-            seen = self._open().ask(request)
-        self._served = seen.answer is not None
-        return seen
-
-    def _open(self) -> Conversation:
-        self.close()
-        self.opened += 1
-        self._conversation = self._stack.enter_context(self._instance.converse(self._credential, self._tls))
-        return self._conversation
-
-    def close(self) -> None:
-        """Close it."""
-        self._stack.close()
-        self._conversation = None
 
 
 class Subject:
@@ -208,12 +166,12 @@ class Subject:
         return self._case(what, tls, Result.PASSED, reason, before, seen)
 
     def _interrupted(
-        self, what: str, tls: TlsVersion, where: str, verdict: Verdict, before: Observation, seen: Observation
+        self, what: str, tls: TlsVersion, where: str | None, verdict: Verdict, before: Observation, seen: Observation
     ) -> Case:
         after, control = self._controls.control_seen(tls, fresh=True)
         proved = verdict.rejected and control.accepted
         result = Result.FAILED if proved else Result.INCONCLUSIVE
-        reason = f"{where}: expected accepted, saw {verdict.text}{self.instance.why()}"
+        reason = f"{f'{where}: ' if where else ''}expected accepted, saw {verdict.text}{self.instance.why()}"
         return self._case(what, tls, result, reason, before, seen, after)
 
     def change_file(self, *trusted: x509.Certificate) -> None:
@@ -246,6 +204,35 @@ class Subject:
             return self._case(what, tls, Result.FAILED, f"expected rejected, saw {verdict.text}", before, seen)
         result = Result.PASSED if verdict.rejected else Result.INCONCLUSIVE
         return self._case(what, tls, result, verdict.text, before, seen)
+
+    def served(self, what: str, tls: TlsVersion, ask: Callable[[], Observation]) -> bool:
+        """What *ask* sends, on whatever connection, must be let in; records a case and returns whether it was."""
+        self._require_alive()
+        before, control = self._controls.control_seen(tls)
+        if not control.accepted:
+            case = self._case(what, tls, Result.INCONCLUSIVE, self._refused_control(tls, control), before)
+        else:
+            seen = ask()
+            verdict = judge(seen, before, statuses=self.instance.target.statuses)
+            if verdict.accepted:
+                case = self._case(what, tls, Result.PASSED, verdict.text, before, seen)
+            else:
+                case = self._interrupted(what, tls, None, verdict, before, seen)
+        self._log.add(case)
+        return case.outcome is Result.PASSED
+
+    def happened(self, text: str) -> None:
+        """Put an event of this moment into the scenario's timeline."""
+        self._log.happened(text)
+
+    def note(self, text: str) -> None:
+        """Record a remark for the report, once."""
+        if text not in self._log.notes:
+            self._log.notes.append(text)
+
+    def seen_of(self, seen: Observation, tls: TlsVersion) -> str:
+        """In words what *seen* means, beside the control; for what is recorded and not judged."""
+        return judge(seen, self._controls.control_seen(tls)[0], statuses=self.instance.target.statuses).text
 
     def shows(self, what: str, seen: Observation, holds: bool, yes: str, no: str) -> None:
         """Record a case that is no question of accepted or rejected, on a handshake that has to be complete."""

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from ..harness.backend.instance import Approach
+from ..harness.kept import KeptSession
 from ..harness.pki.credential import Credential
 from ..harness.scenario import BOTH, MUST, SHOULD, scenario
-from ..harness.subject import KeptSession, Subject
+from ..harness.subject import Subject
 from ..harness.trial import Trial
 
 _LOOK_AGAIN = """Verify the client's certificate again when a session is resumed (the certificate is in the session), or issue no

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..harness.drill import Drill, both_accepted
 from ..harness.pki.credential import Credential
 from ..harness.pki.defects import Sample, make_defect
 from ..harness.scenario import GATEWAY, MUST, scenario
-from ..harness.subject import Subject
 from ..harness.trial import Trial
 
 _AWS = "API Gateway: rotate an expiring client certificate"
@@ -45,7 +45,7 @@ def both_old_first(mtls_trial: Trial) -> None:
     old, new = _old_and_new(mtls_trial)
     with mtls_trial.start(old.leaf) as backend:
         backend.reload(old.leaf, new.leaf)
-        _both_accepted(mtls_trial, backend, old, new)
+        both_accepted(backend, old, new)
 
 
 @scenario(level=MUST, profiles=(GATEWAY,), needs=("reload",), references=(f"{_AWS}, step 2",), remedy=_TRAP)
@@ -57,7 +57,7 @@ def both_new_first(mtls_trial: Trial) -> None:
     old, new = _old_and_new(mtls_trial)
     with mtls_trial.start(old.leaf) as backend:
         backend.reload(new.leaf, old.leaf)
-        _both_accepted(mtls_trial, backend, new, old)
+        both_accepted(backend, new, old)
 
 
 @scenario(
@@ -116,12 +116,23 @@ def deleted(mtls_trial: Trial) -> None:
         backend.rejects(None)
 
 
+@scenario(
+    level=MUST,
+    profiles=(GATEWAY,),
+    needs=("reload",),
+    references=(f"{_AWS}, steps 1 to 5",),
+    remedy=_TRAP,
+)
+def drill(mtls_trial: Trial) -> None:
+    """AWS's rotation from old to new MUST work step by step on one running backend.
+
+    Generate, add (behind the old one, then before it), switch, remove, delete. A connection and sessions with the old
+    certificate are kept over every step: while both are trusted they go on; the removal holds on 30 new connections.
+    """
+    old, new = _old_and_new(mtls_trial)
+    with mtls_trial.start(old.leaf) as backend, Drill(backend, old, new) as rotation:
+        rotation.run()
+
+
 def _old_and_new(trial: Trial) -> tuple[Credential, Credential]:
     return trial.new_gateway("old certificate"), trial.new_gateway("new certificate")
-
-
-def _both_accepted(trial: Trial, backend: Subject, first: Credential, second: Credential) -> None:
-    first_enters = backend.accepts(first, f"{first.name}, first in the truststore")
-    second_enters = backend.accepts(second, f"{second.name}, second in the truststore")
-    if first_enters and not second_enters:
-        trial.note("the rotation trap: of two certificates with one name only the first in the truststore is known")

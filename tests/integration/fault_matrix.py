@@ -14,6 +14,7 @@ EXPECTED = {
         "reload/unchanged-truststore": "GP",
         "resumption/after-removal": "GP",
         "resumption/from-rejected-session": "GP",
+        "rotation/drill": "G",
         "rotation/new-not-yet-added": "G",
         "rotation/old-removed": "G",
         "trust/bundle-every-authority": "P",
@@ -33,6 +34,7 @@ EXPECTED = {
     "caches-verdict": {
         "reload/replacement-takes-effect": "GP",
         "resumption/after-removal": "GP",
+        "rotation/drill": "G",
         "rotation/old-removed": "G",
         "validity/expires-while-running": "GP",
     },
@@ -53,6 +55,7 @@ EXPECTED = {
         "reload/replacement-takes-effect": "G",
         "resumption/after-removal": "G",
         "resumption/from-rejected-session": "G",
+        "rotation/drill": "G",
         "rotation/new-not-yet-added": "G",
         "rotation/old-removed": "G",
         "trust/copied-serial-and-dates": "G",
@@ -69,6 +72,7 @@ EXPECTED = {
     "first-same-name-only": {
         "rotation/both-new-first": "G",
         "rotation/both-old-first": "G",
+        "rotation/drill": "G",
         "rotation/switch": "G",
     },
     "issuer-name-only": {
@@ -76,6 +80,7 @@ EXPECTED = {
         "reload/replacement-takes-effect": "G",
         "resumption/after-removal": "G",
         "resumption/from-rejected-session": "G",
+        "rotation/drill": "G",
         "rotation/new-not-yet-added": "G",
         "rotation/old-removed": "G",
         "trust/authority-same-name": "P",
@@ -89,6 +94,7 @@ EXPECTED = {
         "reload/replacement-takes-effect": "G",
         "rotation/both-new-first": "G",
         "rotation/both-old-first": "G",
+        "rotation/drill": "G",
         "rotation/old-removed": "G",
         "rotation/switch": "G",
     },
@@ -128,6 +134,7 @@ EXPECTED = {
         "resumption/after-removal": "GP",
         "resumption/from-rejected-session": "GP",
         "rotation/deleted": "G",
+        "rotation/drill": "G",
         "rotation/new-not-yet-added": "G",
         "rotation/old-removed": "G",
         "trust/authority-same-name": "P",
@@ -143,6 +150,7 @@ EXPECTED = {
     },
     "no-session-context": {
         "resumption/gateway-resumes": "GP",
+        "rotation/drill": "G",
     },
     "no-signature-check": {
         "chain/tampered": "GP",
@@ -161,6 +169,7 @@ EXPECTED = {
         "reload/unchanged-truststore": "GP",
         "resumption/from-rejected-session": "GP",
         "rotation/deleted": "G",
+        "rotation/drill": "G",
         "vhost/no-server-name": "GP",
     },
     "pinned-only": {
@@ -178,6 +187,7 @@ EXPECTED = {
     "reload-adds-only": {
         "reload/replacement-takes-effect": "GP",
         "resumption/after-removal": "GP",
+        "rotation/drill": "G",
         "rotation/old-removed": "G",
     },
     "reload-drops-client-auth": {
@@ -186,6 +196,7 @@ EXPECTED = {
         "reload/unchanged-truststore": "GP",
         "resumption/after-removal": "GP",
         "rotation/deleted": "G",
+        "rotation/drill": "G",
         "rotation/old-removed": "G",
     },
     "reload-ignored": {
@@ -194,6 +205,7 @@ EXPECTED = {
         "rotation/both-new-first": "G",
         "rotation/both-old-first": "G",
         "rotation/deleted": "G",
+        "rotation/drill": "G",
         "rotation/old-removed": "G",
         "rotation/switch": "G",
     },
@@ -205,6 +217,7 @@ EXPECTED = {
         "rotation/both-new-first": "G",
         "rotation/both-old-first": "G",
         "rotation/deleted": "G",
+        "rotation/drill": "G",
         "rotation/new-not-yet-added": "G",
         "rotation/old-removed": "G",
         "rotation/switch": "G",

@@ -15,7 +15,7 @@ from .checks import SERVERS, Check, Checks, clean_environment, once, require
 
 ROTATION = {one for one in catalogue() if one.startswith(("rotation/", "reload/"))}
 GATEWAY = {one.id for one in catalogue().values() if Profile.GATEWAY in one.profiles}
-LATE_REMOVAL = {"rotation/old-removed", "reload/replacement-takes-effect"}
+LATE_REMOVAL = {"rotation/drill", "rotation/old-removed", "reload/replacement-takes-effect"}
 """What a reload that only adds gets wrong."""
 
 _BUILD_SECONDS = 180

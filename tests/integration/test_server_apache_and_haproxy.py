@@ -8,7 +8,7 @@ from .checks import Check, Checks, require
 
 PROGRAMS = {"apache": "apache2", "haproxy": "haproxy"}
 
-TRAP = {("rotation/both-old-first", "gateway"), ("rotation/both-new-first", "gateway"), ("rotation/switch", "gateway")}
+TRAP = {(f"rotation/{name}", "gateway") for name in ("both-old-first", "both-new-first", "drill", "switch")}
 """OpenSSL knows the first of several certificates of one name."""
 
 DEPTH = {

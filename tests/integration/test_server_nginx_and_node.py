@@ -69,8 +69,8 @@ def test_exit_code_and_summary_say_nonconformant(gateway: Check) -> None:
 
 
 def test_exactly_the_states_with_old_and_new_side_by_side_fail(gateway: Check) -> None:
-    """The trap is the only finding: with both in the truststore, and while the stage is switched."""
-    assert gateway.ids("failed") == {*TRAPPED, "rotation/switch"}
+    """The trap is the only finding: with both in the truststore, while the stage is switched, and so in the drill."""
+    assert gateway.ids("failed") == {*TRAPPED, "rotation/drill", "rotation/switch"}
 
 
 def test_sessions_that_outlive_their_certificate_are_the_only_warning(gateway: Check) -> None:
