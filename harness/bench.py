@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from .backend.instance import Instance, ServerSide, reach, started
 from .backend.target import Target
@@ -21,7 +22,7 @@ from .pki.authority import new_hierarchy, server_credential
 from .pki.credential import Credential
 from .pki.defects import Sample
 from .pki.gateway_certificate import control_credential, gateway_credential
-from .pki.keys import PrivateKey, new_rsa_key
+from .pki.keys import new_rsa_key
 from .pki.truststore import Truststore
 from .sanity import check_sanity
 from .scenario import Profile
@@ -53,7 +54,7 @@ class Bench:
         self._shared: dict[Profile, Shared | BackendError] = {}
         self._names: set[str] = set()
         self._starts_beside = False
-        self._keys: dict[int, PrivateKey] = {}
+        self._keys: dict[int, RSAPrivateKey] = {}
 
     def __enter__(self) -> Bench:
         return self
@@ -236,7 +237,7 @@ class Bench:
         """A fresh control credential."""
         return control_credential(clock=self.clock)
 
-    def spare_key(self, number: int) -> PrivateKey:
+    def spare_key(self, number: int) -> RSAPrivateKey:
         """The run's spare RSA key of that number, made on first use: scenarios with backends of their own can share it."""
         if number not in self._keys:
             self._keys[number] = new_rsa_key()

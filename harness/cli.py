@@ -239,3 +239,39 @@ def _print_faults() -> None:
     for fault in FAULTS.values():
         like = f"  ({fault.like})" if fault.like else ""
         click.echo(f"{fault.name:<{width}}  {fault.wrong}{like}")
+
+
+# --- gateway
+
+
+@_commands.command()
+@click.option("--host", metavar="HOST", help="address to listen on (default 127.0.0.1)")
+@click.option(
+    "--port", metavar="PORT", help="plain port: control plane, /_mtls/, default endpoints (default: a free one)"
+)
+@click.option(
+    "--tls-port", metavar="PORT", help="TLS port: custom domains, default endpoints by name (default: a free one)"
+)
+@click.option("--region", metavar="NAME", help="region (default us-east-1)")
+@click.option("--account-id", metavar="DIGITS", help="account (default 123456789012)")
+@click.option("--s3-root", metavar="DIR", help="folder with a bucket in each folder (default: a fresh, empty one)")
+@click.option("--s3-endpoint", metavar="URL", help="S3 server to read truststores from instead")
+@click.option(
+    "--ca-bundle", metavar="PEM", multiple=True, help="CAs of backends to trust beside the platform's (repeatable)"
+)
+@click.option("--resolve", metavar="NAME=HOST:PORT", multiple=True, help="where a backend's name is found (repeatable)")
+@click.option(
+    "--function", metavar="NAME=TARGET", multiple=True, help="a function: module:function or URL (repeatable)"
+)
+@click.option("--redeploy-required", is_flag=True, help="another certificate counts from the next deployment on")
+@click.option("--set", metavar="NAME=VALUE", multiple=True, help="choose what AWS does not tell (repeatable)")
+@click.option("--ready-file", metavar="FILE", help="write the JSON line there too, once it accepts")
+@click.option("-v", "--verbose", is_flag=True, help="log to standard error")
+def gateway(**values: Any) -> None:
+    """Run the mock API Gateway in the foreground; SIGINT or SIGTERM ends it.
+
+    It prints one line of JSON once it accepts: where it listens, and its CA.
+    """
+    from .gateway.foreground import serve
+
+    serve(values, say=click.echo)

@@ -48,6 +48,8 @@ class KeptConnection:
         ):
             seen = self._open().ask(request)
         self._served = seen.answer is not None
+        if reopen and not self._served:
+            self.close()  # it carries no other request: who asks again asks on a new one
         return seen
 
     def _open(self) -> Conversation:

@@ -5,13 +5,21 @@ Its messages say what to look at, because nearly every first run of a newcomer e
 
 from __future__ import annotations
 
+import socket
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
 from .backend.instance import Instance
+from .clock import system_clock
 from .errors import BackendError, Inconclusive, StartError
 from .pki.names import first_gap
 from .tls.observation import Observation, Trouble
 from .verdict import Verdict
 
-__all__ = ["check_sanity"]
+__all__ = ["check_sanity", "clock_of"]
+
+_OF_DATES = (42, 45, 46)
+"""The alerts by which TLS libraries refuse a certificate whose dates are wrong (OpenSSL: 42 when not yet valid)."""
 
 
 def check_sanity(instance: Instance) -> None:
@@ -27,6 +35,35 @@ def check_sanity(instance: Instance) -> None:
         _check_server(instance, next(one for one, verdict in seen if verdict.accepted))
 
 
+def clock_of(instance: Instance, now: datetime, tolerance: float) -> str | None:
+    """How the backend's clock differs from *now* by more than *tolerance* seconds, or that it cannot be known; None if right.
+
+    By the Date header (RFC 9110 6.6.1) of a fresh control connection. An answer out of a cache has an old one, and an Age.
+    """
+    seen, _ = instance.control_seen(instance.versions[-1], fresh=True)
+    said = None if seen.answer is None or seen.answer.header("age") else seen.answer.header("date")
+    try:
+        date = parsedate_to_datetime(said or "")
+    except ValueError:
+        return "it sends no Date header: make sure that its clock is right"
+    apart = (date if date.tzinfo else date.replace(tzinfo=UTC)) - now
+    if abs(apart.total_seconds()) <= tolerance:
+        return None
+    which = "ahead of" if apart > timedelta(0) else "behind"
+    return (
+        f"the backend's clock is {_in_words(abs(apart))} {which} this machine's, by its Date header. Set both right, or "
+        "nothing about dates is proved"
+    )
+
+
+def _in_words(apart: timedelta) -> str:
+    seconds = apart.total_seconds()
+    for size, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def _explain(instance: Instance, seen: Observation, verdict: Verdict) -> BackendError:
     name, url = instance.target.name, instance.endpoint.url
     if seen.trouble is Trouble.NOT_TLS:
@@ -35,7 +72,8 @@ def _explain(instance: Instance, seen: Observation, verdict: Verdict) -> Backend
         )
     if seen.trouble in (Trouble.NAME, Trouble.REFUSED, Trouble.UNREACHABLE):
         return StartError(
-            f"{name}: expected a server at {url}, saw: {seen.detail}. Check host and port, and that it runs.{instance.why()}"
+            f"{name}: expected a server at {url}, saw: {seen.detail}{_tried(instance)}. "
+            f"Check host and port, and that it runs.{instance.why()}"
         )
     if seen.trouble is Trouble.TIMEOUT:
         return StartError(
@@ -48,8 +86,21 @@ def _explain(instance: Instance, seen: Observation, verdict: Verdict) -> Backend
     )
 
 
+def _tried(instance: Instance) -> str:
+    """The addresses that were tried, of a host that goes by a name: that may be ::1 where the backend has 127.0.0.1 only."""
+    endpoint = instance.endpoint
+    try:
+        found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return ""
+    addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+    return f" (tried {', '.join(addresses)})" if addresses != [endpoint.host] else ""
+
+
 def _what_to_look_at(instance: Instance, seen: Observation) -> str:
     status = None if seen.answer is None else seen.answer.status
+    if status == 429:
+        return "It limits requests: lift the limit for this check."
     if status is not None and status >= 500:
         return "The application failed: look at its log, and whether --path exists."
     if status in (401, 403):
@@ -57,16 +108,16 @@ def _what_to_look_at(instance: Instance, seen: Observation) -> str:
             "Either the certificate is not trusted, or the path needs more than a certificate (a token, a user): "
             "give another --path, or say by --accept-status what the good credential gets there."
         )
+    leaf = instance.control.leaf
+    dates = f"{leaf.not_valid_before_utc:%Y-%m-%d} to {leaf.not_valid_after_utc:%Y-%m-%d}"
     if instance.material is not None:
+        of_dates = status == 400 or (seen.alert is not None and seen.alert.number in _OF_DATES)
+        clock = f" Is the backend's clock right? It is valid from {dates}, and today is {system_clock():%Y-%m-%d}."
         return (
             f"Its truststore holds exactly this certificate or its root: does the backend read it from {{truststore}} "
-            f"(MTLS_TRUSTSTORE, {instance.material.truststore})?"
+            f"(MTLS_TRUSTSTORE, {instance.material.truststore})?{clock if of_dates else ''}"
         )
-    leaf = instance.control.leaf
-    return (
-        f"Is it in the backend's truststore, with its intermediates in the PEM file, and current (valid "
-        f"{leaf.not_valid_before_utc:%Y-%m-%d} to {leaf.not_valid_after_utc:%Y-%m-%d})?"
-    )
+    return f"Is it in the backend's truststore, with its intermediates in the PEM file, and current (valid {dates})?"
 
 
 def _check_server(instance: Instance, seen: Observation) -> None:

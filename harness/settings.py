@@ -22,6 +22,7 @@ from .options import Values
 from .pki.credential import Credential, read_certificates
 from .scenario import Level, Profile, Scenario, catalogue
 from .settings_values import (
+    check_temporary_folder,
     folder_to_make,
     many,
     number,
@@ -326,7 +327,10 @@ def _output(values: Values) -> Output:
     if json is not None and junit is not None and json.absolute() == junit.absolute():
         raise UsageError(f"--json and --junit ({json}): expected two files, saw one. Give another name to one of them.")
     markdown = report_file(values, "summary_markdown")
-    return Output(json=json, junit=junit, summary_markdown=markdown, keep=folder_to_make(values, "keep"))
+    keep = folder_to_make(values, "keep")
+    if keep is None:
+        check_temporary_folder()
+    return Output(json=json, junit=junit, summary_markdown=markdown, keep=keep)
 
 
 # --- the selection

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from .errors import UsageError
 from .options import OPTIONS, Values
 
-__all__ = ["folder_to_make", "many", "number", "path_of", "refuse_empty", "report_file", "shown", "status_list", "text"]
+__all__ = [
+    "check_temporary_folder",
+    "folder_to_make",
+    "many",
+    "number",
+    "path_of",
+    "refuse_empty",
+    "report_file",
+    "shown",
+    "status_list",
+    "text",
+]
 
 
 def shown(name: str) -> str:
@@ -78,10 +90,9 @@ def report_file(values: Values, name: str) -> Path | None:
         raise UsageError(f"--{name} ({path}): expected a folder that exists, saw none: {path.parent}. Make it first.")
     if path.is_dir():
         raise UsageError(f"--{name} ({path}): expected a file, saw a folder. Give a file name in it.")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise UsageError(
-            f"--{name} ({path}): expected a file that can be written, saw: no permission. Give another path."
-        )
+    saw = _refuses_writing(path if path.exists() else path.parent)
+    if saw:
+        raise UsageError(f"--{name} ({path}): expected a file that can be written, saw: {saw}. Give another path.")
     return path
 
 
@@ -93,8 +104,38 @@ def folder_to_make(values: Values, name: str) -> Path | None:
     nearest = next(Path(one) for one in (path.absolute(), *path.absolute().parents) if os.path.lexists(one))
     if not nearest.is_dir():
         raise UsageError(f"--{name} ({path}): expected a folder, saw a file at {nearest}. Give another path.")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise UsageError(
-            f"--{name} ({path}): expected a folder to write to, saw: no permission at {nearest}. Give another."
-        )
+    saw = _refuses_writing(nearest)
+    if saw:
+        raise UsageError(f"--{name} ({path}): expected a folder to write to, saw: {saw} at {nearest}. Give another.")
     return path
+
+
+def check_temporary_folder() -> None:
+    """Material lies in a folder for temporary files; raises UsageError when none can be written to."""
+    try:
+        saw = _refuses_writing(Path(tempfile.gettempdir()))
+    except OSError as error:
+        saw = error.strerror or str(error)
+    if saw:
+        raise UsageError(
+            f"TMPDIR ({os.environ.get('TMPDIR', 'not set')}): expected a folder for temporary files that can be written to, "
+            f"saw: {saw}. Set it to another, or give --keep DIR."
+        )
+
+
+def _refuses_writing(path: Path) -> str | None:
+    """Why nothing can be written to a file that is there, or into a folder; found out by trying.
+
+    Permissions do not tell it: the administrator has all of them, on a read-only file system too. Pipes and devices are
+    not opened, as somebody on the other side would notice.
+    """
+    if not os.access(path, os.W_OK | (os.X_OK if path.is_dir() else 0)):
+        return "no permission"
+    try:
+        if path.is_dir():
+            tempfile.TemporaryFile(dir=path).close()
+        elif path.is_file():
+            os.close(os.open(path, os.O_WRONLY | os.O_APPEND))
+    except OSError as error:
+        return error.strerror or str(error)
+    return None

@@ -10,18 +10,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from cryptography import x509
 
+from .backend.doubt import as_confirmed, refuses_version
 from .backend.instance import Approach, Instance
 from .backend.reload import Reloaded
-from .backend.signs import version_is_refused
 from .errors import Inconclusive
 from .kept import KeptConnection, KeptSession
 from .outcome import Case, Event, Result
 from .pki.credential import Credential
 from .reproduce import Reproducer
 from .tls.observation import Observation, Phase, TlsVersion, Trouble
+from .tls.probe import Request
 from .verdict import Decision, Evidence, Verdict, judge, judge_control
 
 __all__ = ["CaseLog", "Subject"]
@@ -35,6 +37,8 @@ class CaseLog:
     cases: list[Case] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     timeline: list[Event] = field(default_factory=list)
+    late: str | None = None
+    """What is known of a reload that was not in effect in time: it explains what failed behind it."""
     began: float = field(default_factory=time.monotonic)
 
     def add(self, case: Case) -> None:
@@ -77,6 +81,9 @@ class Subject:
         reloaded = self.instance.replace_truststore(trusted)
         self._log.happened(str(reloaded))
         self._log.notes.append(str(reloaded))
+        if not reloaded.in_effect:
+            within = f"the {reloaded.how} had not taken effect within --reload-within {self.instance.target.reload_within:g} s"
+            self._log.late = f"{within}{self.instance.last_words}"
         return reloaded
 
     def accepts(
@@ -151,23 +158,36 @@ class Subject:
         try:
             for number in range(connections):
                 credential = (old, new)[number % 2]
-                for name, seen in (
-                    (credential.name, self.instance.probe(credential, tls)),
-                    ("kept connection", kept.ask()),
+                for name, ask in (
+                    (credential.name, partial(self.instance.probe, credential, tls)),
+                    ("kept connection", kept.ask),
                 ):
-                    verdict = judge(seen, before, statuses=self.instance.target.statuses)
+                    seen, verdict = self._judged(ask, before)
                     if not verdict.accepted:
-                        return self._interrupted(
-                            what, tls, f"{name}, after {number} connections", verdict, before, seen
-                        )
+                        where = f"{name}, after {number} connections"
+                        return self._interrupted(what, tls, where, ask, before, seen, verdict)
         finally:
             kept.close()
         reason = f"all accepted; the kept connection was opened {kept.opened} time{'s' if kept.opened > 1 else ''}"
         return self._case(what, tls, Result.PASSED, reason, before, seen)
 
+    def _judged(
+        self, ask: Callable[[], Observation], before: Observation, also_reject: frozenset[int] = frozenset()
+    ) -> tuple[Observation, Verdict]:
+        seen = ask()
+        return seen, judge(seen, before, statuses=self.instance.target.statuses, also_reject=also_reject)
+
     def _interrupted(
-        self, what: str, tls: TlsVersion, where: str | None, verdict: Verdict, before: Observation, seen: Observation
+        self,
+        what: str,
+        tls: TlsVersion,
+        where: str | None,
+        ask: Callable[[], Observation],
+        before: Observation,
+        seen: Observation,
+        verdict: Verdict,
     ) -> Case:
+        seen, verdict = self._refused_or_not(ask, tls, before, seen, verdict)
         after, control = self._controls.control_seen(tls, fresh=True)
         proved = verdict.rejected and control.accepted
         result = Result.FAILED if proved else Result.INCONCLUSIVE
@@ -200,6 +220,8 @@ class Subject:
         if seen.trouble is Trouble.REFUSED:
             return self._case(what, tls, Result.PASSED, "stopped listening", before, seen)
         verdict = judge(seen, before, statuses=self.instance.target.statuses)
+        again = partial(self._judged, partial(self.instance.probe, stranger, tls), before)
+        seen, verdict = as_confirmed(seen, verdict, again)
         if verdict.accepted:
             return self._case(what, tls, Result.FAILED, f"expected rejected, saw {verdict.text}", before, seen)
         result = Result.PASSED if verdict.rejected else Result.INCONCLUSIVE
@@ -212,18 +234,21 @@ class Subject:
         if not control.accepted:
             case = self._case(what, tls, Result.INCONCLUSIVE, self._refused_control(tls, control), before)
         else:
-            seen = ask()
-            verdict = judge(seen, before, statuses=self.instance.target.statuses)
+            seen, verdict = self._judged(ask, before)
             if verdict.accepted:
                 case = self._case(what, tls, Result.PASSED, verdict.text, before, seen)
             else:
-                case = self._interrupted(what, tls, None, verdict, before, seen)
+                case = self._interrupted(what, tls, None, ask, before, seen, verdict)
         self._log.add(case)
         return case.outcome is Result.PASSED
 
     def happened(self, text: str) -> None:
         """Put an event of this moment into the scenario's timeline."""
         self._log.happened(text)
+
+    def found(self, what: str, result: Result, reason: str) -> None:
+        """Record a case that was seen by other means than a probe."""
+        self._log.add(Case(what=what, tls=None, outcome=result, reason=reason))
 
     def note(self, text: str) -> None:
         """Record a remark for the report, once."""
@@ -252,7 +277,9 @@ class Subject:
         what = f"TLS {tls} {approach.ciphers or ''}".strip()
         if verdict.accepted:
             result, reason = Result.PASSED, f"{verdict.text} ({seen.negotiated})"
-        elif version_is_refused(seen) and self._other_version_works(tls):
+        elif refuses_version(seen, lambda: self.instance.probe(control, tls, approach)) and self._other_version_works(
+            tls
+        ):
             result, reason = Result.FAILED, f"expected {what}, saw {verdict.text.removeprefix('rejected: ')}"
         else:
             result, reason = Result.INCONCLUSIVE, self._refused_control(tls, verdict)
@@ -290,6 +317,9 @@ class Subject:
         plain = approach == Approach(request=approach.request)
         if plain and credential is self._controls.control and verdict.rejected:
             return self._case(what, tls, Result.INCONCLUSIVE, self._refused_control(tls, verdict), before, seen)
+        if before_verdict.accepted:
+            ask = partial(self.instance.probe, credential, tls, approach)
+            seen, verdict = self._refused_or_not(ask, tls, before, seen, verdict)
         after, after_verdict = self._controls.control_seen(tls, approach.request, fresh=True)
         if not verdict.rejected:
             return self._case(what, tls, Result.INCONCLUSIVE, verdict.text + self.instance.why(), before, seen, after)
@@ -298,6 +328,21 @@ class Subject:
                 reason = self._refused_control(tls, control_verdict)
                 return self._case(what, tls, Result.INCONCLUSIVE, reason, before, seen, after)
         return self._case(what, tls, Result.FAILED, f"expected accepted, saw {verdict.text}", before, seen, after)
+
+    def _refused_or_not(
+        self, ask: Callable[[], Observation], tls: TlsVersion, before: Observation, seen: Observation, verdict: Verdict
+    ) -> tuple[Observation, Verdict]:
+        """Of who should be let in: a close that does not happen again is no refusal, but no service either."""
+        again, verdict = as_confirmed(
+            seen, verdict, partial(self._judged, ask, before), lambda: self._fresh_control(tls)
+        )
+        if not verdict.accepted:
+            return again, verdict
+        text = f"inconclusive: closed without alert or answer, and {verdict.text} when tried again: is there a limit?"
+        return seen, Verdict(Decision.INCONCLUSIVE, text)
+
+    def _fresh_control(self, tls: TlsVersion, request: Request = Request()) -> Verdict:
+        return self._controls.control_seen(tls, request, fresh=True)[1]
 
     def _unlike(self, twin: Credential | None, what: str, tls: TlsVersion) -> Case | None:
         """An inconclusive case when *twin* is not let in; None when it is, or when there is none."""
@@ -323,13 +368,12 @@ class Subject:
         before, control_verdict = self._controls.control_seen(tls, approach.request)
         if not control_verdict.accepted:
             return self._case(what, tls, Result.INCONCLUSIVE, self._refused_control(tls, control_verdict), before)
-        left, statuses = times, self.instance.target.statuses
-        while True:
-            seen = self.instance.probe(credential, tls, approach)
-            verdict = judge(seen, before, statuses=statuses, also_reject=also_reject)
-            left -= 1
-            if left <= 0 or not verdict.rejected:
+        again = partial(self._judged, partial(self.instance.probe, credential, tls, approach), before, also_reject)
+        for _ in range(max(times, 1)):
+            seen, verdict = again()
+            if not verdict.rejected:
                 break
+        seen, verdict = as_confirmed(seen, verdict, again, lambda: self._fresh_control(tls, approach.request))
         after, control_verdict = self._controls.control_seen(tls, approach.request, fresh=True)
         result, reason = self._rejection(verdict, control_verdict, tls)
         if result is not Result.PASSED:

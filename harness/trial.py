@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 
@@ -27,9 +28,13 @@ from .pki.defects import Sample, make_defect
 from .pki.gateway_certificate import gateway_credential
 from .pki.truststore import Truststore
 from .reproduce import Reproducer
+from .sanity import clock_of
 from .scenario import Level, Profile, Scenario
 from .subject import CaseLog, Subject
 from .wait import poll_until
+
+if TYPE_CHECKING:
+    from .gateway.facade import MockGateway
 
 __all__ = ["Generation", "ShortLived", "Trial", "run", "run_all"]
 
@@ -211,6 +216,19 @@ class Trial:
 
     # --- backends
 
+    @contextmanager
+    def mock_gateway(self) -> Iterator[MockGateway]:
+        """A mock gateway that trusts the backends' server certificates. Its keys are the run's spare ones."""
+        from .gateway.certificates import KeyPool  # only one scenario needs it
+        from .gateway.facade import running
+        from .gateway.gateway import Options
+
+        numbers = count(1)
+        keys = KeyPool(0, lambda: self.bench.spare_key(next(numbers)))
+        options = Options(ca_bundle=self.server_roots, platform_trust=False)
+        with closing(keys), running(options, keys) as gateway:
+            yield gateway
+
     @property
     def backend(self) -> Subject:
         """The backend that all scenarios share, with the good credential as control."""
@@ -278,9 +296,13 @@ class Trial:
     def _conclude(self, trouble: str | None) -> tuple[Result, str]:
         """The result and its reason, from the cases so far and what ended the scenario early, if anything did."""
         failed = [case for case in self._log.cases if case.outcome is Result.FAILED]
+        clock = self._clock() if failed else None
+        if clock:
+            return Result.INCONCLUSIVE, f"{clock}. Seen meanwhile: {_reasons(failed)}"
         unclear = [case for case in self._log.cases if case.outcome is Result.INCONCLUSIVE]
         if failed:
-            return Result.FAILED, _reasons(failed)
+            late = f"; {self._log.late}" if self._log.late else ""
+            return Result.FAILED, _reasons(failed) + late
         if trouble is not None or unclear:
             trouble = self.bench.spoiled(self.profile) or trouble  # one reason, said once, instead of fifty
         if trouble is not None:
@@ -290,6 +312,19 @@ class Trial:
         if not self._log.cases:
             return Result.INCONCLUSIVE, "the scenario examined nothing"
         return Result.PASSED, _reasons(self._log.cases)
+
+    def _clock(self) -> str | None:
+        """How the backend's clock is wrong, where the scenario is about dates: then what failed may be due to that alone."""
+        if not (self.scenario.waits or self.scenario.id.startswith("validity/")):
+            return None
+        try:
+            wrong = clock_of(self._shared.instance, self.bench.clock(), self.bench.target.pace.grace + 1)
+        except (Inconclusive, MtlsError):
+            return None
+        if wrong and wrong.startswith("it sends no Date"):
+            self.note(wrong)
+            return None
+        return wrong
 
     def _outcome(self, result: Result, reason: str, seconds: float, missing: tuple[str, ...] = ()) -> Outcome:
         """The outcome to report: a SHOULD that failed is a warning, and an INFO never fails."""

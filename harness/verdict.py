@@ -35,6 +35,10 @@ REJECT_STATUSES = frozenset({400, 401, 403, 495, 496})
 """What servers answer to a bad client certificate; 495 and 496 are nginx's own."""
 
 
+_LIMITED = 429
+"""Too Many Requests (RFC 6585 4): it is said to whoever asks too often, before anybody looked at the certificate."""
+
+
 class Decision(StrEnum):
     """What a verdict says."""
 
@@ -87,8 +91,8 @@ class Verdict:
 def judge_control(seen: Observation, statuses: Statuses = DEFAULT_STATUSES) -> Verdict:
     """Judge a control connection, which has no other beside it: is this credential let in?
 
-    Accepted: a status of ``statuses.accept``, or, where none are given, any final status that is neither 5xx nor one
-    of ``statuses.reject``.
+    Accepted: a status of ``statuses.accept``, or, where none are given, any final status that is neither 5xx nor 429 nor
+    one of ``statuses.reject``.
     """
     if seen.answer is not None and _is_service(seen.answer.status, statuses):
         return Verdict(Decision.ACCEPTED, f"accepted: HTTP {seen.answer.status}")
@@ -123,13 +127,13 @@ def judge(
 def _is_service(status: int, statuses: Statuses) -> bool:
     if statuses.accept is not None:
         return status in statuses.accept
-    return status < 500 and status not in statuses.reject
+    return status < 500 and status != _LIMITED and status not in statuses.reject
 
 
 def _same_service(status: int, control_status: int, statuses: Statuses) -> bool:
     if statuses.accept is not None:
         return status in statuses.accept
-    return status < 500 and status // 100 == control_status // 100
+    return status < 500 and status != _LIMITED and status // 100 == control_status // 100
 
 
 def _refused(seen: Observation, statuses: Statuses, *, control_status: int | None) -> Verdict:
@@ -138,6 +142,10 @@ def _refused(seen: Observation, statuses: Statuses, *, control_status: int | Non
         status = seen.answer.status
         if status in statuses.reject and status != control_status:
             return Verdict(Decision.REJECTED, f"rejected: HTTP {status}", Evidence.HTTP)
+        if status == _LIMITED:
+            return _inconclusive(
+                "HTTP 429 says nothing about the certificate: lift the limit on requests for this check"
+            )
         beside = "" if control_status is None else f" where the control got {control_status}"
         return _inconclusive(f"HTTP {status}{beside} says nothing about the certificate")
     if seen.received:

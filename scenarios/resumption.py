@@ -34,7 +34,7 @@ def gateway_resumes(mtls_trial: Trial) -> None:
         backend.accepts(
             mtls_trial.good, f"good credential, resuming by {kept.kind}", approach=_resuming(kept), versions=(kept.tls,)
         )
-    _note_resumption(mtls_trial, backend, mtls_trial.good)
+    _note_resumption(mtls_trial, backend, mtls_trial.good, "good credential")
 
 
 @scenario(
@@ -51,6 +51,7 @@ def from_rejected_session(mtls_trial: Trial) -> None:
     backend = mtls_trial.backend
     for credential in (None, mtls_trial.defect("copied-serial-and-dates")):
         name = credential.name if credential else "no certificate"
+        _note_resumption(mtls_trial, backend, credential, name)
         for kept in backend.sessions(credential):
             backend.rejects(
                 credential, f"{name}, resuming by {kept.kind}", approach=_resuming(kept), versions=(kept.tls,)
@@ -72,6 +73,7 @@ def after_removal(mtls_trial: Trial) -> None:
     old, new = mtls_trial.generation("old credential"), mtls_trial.generation("new credential")
     with mtls_trial.start(old.anchor) as backend:
         backend.accepts(old.credential, "old credential, before its removal")
+        _note_resumption(mtls_trial, backend, old.credential, "old credential, before its removal")
         sessions = backend.sessions(old.credential)
         backend.reload(new.anchor)
         for kept in sessions:
@@ -99,6 +101,7 @@ def after_expiry(mtls_trial: Trial) -> Iterator[datetime]:
     with mtls_trial.start(short.anchor) as backend:
         mtls_trial.accepts_while_valid(backend, short)
         sessions = backend.sessions(short.credential)
+        _note_resumption(mtls_trial, backend, short.credential, "credential, before it expires")
         yield short.over
         for kept in sessions:
             backend.rejects(
@@ -113,11 +116,11 @@ def _resuming(kept: KeptSession) -> Approach:
     return Approach(resume=kept.session)
 
 
-def _note_resumption(trial: Trial, backend: Subject, credential: Credential) -> None:
-    """Say which kinds were in fact resumed."""
+def _note_resumption(trial: Trial, backend: Subject, credential: Credential | None, whose: str) -> None:
+    """Say which kinds of session are in fact resumed: a backend that issues none holds, and the report says so."""
     resumed = [
         f"{kept.kind} (TLS {kept.tls})"
         for kept in backend.sessions(credential)
-        if backend.instance.probe(credential, kept.tls, _resuming(kept)).resumed
+        if kept.session is not None and backend.instance.probe(credential, kept.tls, _resuming(kept)).resumed
     ]
-    trial.note(f"resumed by {', '.join(resumed)}" if resumed else "no session was resumed")
+    trial.note(f"{whose}: resumed by {', '.join(resumed)}" if resumed else f"{whose}: no session was resumed")

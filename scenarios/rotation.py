@@ -44,8 +44,8 @@ def both_old_first(mtls_trial: Trial) -> None:
     """
     old, new = _old_and_new(mtls_trial)
     with mtls_trial.start(old.leaf) as backend:
-        backend.reload(old.leaf, new.leaf)
-        both_accepted(backend, old, new)
+        reloaded = backend.reload(old.leaf, new.leaf)
+        both_accepted(backend, old, new, reloaded)
 
 
 @scenario(level=MUST, profiles=(GATEWAY,), needs=("reload",), references=(f"{_AWS}, step 2",), remedy=_TRAP)
@@ -56,8 +56,8 @@ def both_new_first(mtls_trial: Trial) -> None:
     """
     old, new = _old_and_new(mtls_trial)
     with mtls_trial.start(old.leaf) as backend:
-        backend.reload(new.leaf, old.leaf)
-        both_accepted(backend, new, old)
+        reloaded = backend.reload(new.leaf, old.leaf)
+        both_accepted(backend, new, old, reloaded)
 
 
 @scenario(
@@ -126,12 +126,14 @@ def deleted(mtls_trial: Trial) -> None:
 def drill(mtls_trial: Trial) -> None:
     """AWS's rotation from old to new MUST work step by step on one running backend.
 
-    Generate, add (behind the old one, then before it), switch, remove, delete. A connection and sessions with the old
-    certificate are kept over every step: while both are trusted they go on; the removal holds on 30 new connections.
+    Generate, add (behind the old one, then before it), switch, remove, delete, with a call through a mock gateway's stage
+    every 50 ms. A connection and sessions with the old certificate are kept over every step: while both are trusted they go
+    on; the removal holds on 30 new connections.
     """
-    old, new = _old_and_new(mtls_trial)
-    with mtls_trial.start(old.leaf) as backend, Drill(backend, old, new) as rotation:
-        rotation.run()
+    with mtls_trial.mock_gateway() as gateway:
+        old = gateway.generate_client_certificate()
+        with mtls_trial.start(old.leaf) as backend, Drill(backend, gateway, old) as rotation:
+            rotation.run()
 
 
 def _old_and_new(trial: Trial) -> tuple[Credential, Credential]:

@@ -24,13 +24,14 @@ from ..pki.gateway_certificate import control_credential
 from ..pki.truststore import Truststore
 from ..tls.observation import Observation, TlsVersion, Trouble
 from ..tls.probe import Conversation, Endpoint, Request, Session, converse
-from ..verdict import Decision, Verdict, judge_control
+from ..verdict import Verdict, judge_control
 from ..wait import poll_until
 from .contract import Material, Reloadable, Running, lay_out
+from .doubt import refuses_version
 from .endpoint import endpoint_of
 from .ports import can_bind, free_port
 from .reload import Reloaded
-from .signs import in_words, is_up, version_is_refused
+from .signs import in_words, is_up
 from .target import Target
 
 __all__ = ["Approach", "Instance", "ServerSide", "reach", "started"]
@@ -171,6 +172,12 @@ class Instance:
         trouble = self._trouble()
         return f"; {trouble.partition('; its last lines')[0]}" if trouble else ""
 
+    @property
+    def last_words(self) -> str:
+        """The end of the backend's output, for a message; empty where there is none."""
+        words: str = getattr(self.running, "last_lines", lambda: "")()
+        return words
+
     def _trouble(self) -> str | None:
         trouble: str | None = getattr(self.running, "trouble", lambda: None)()
         return trouble
@@ -224,6 +231,8 @@ class Instance:
         broken truststore there is no marker to tell when it is done.
         """
         usual = self.replace_truststore([]).milliseconds / 1000
+        if self.lost:  # by a reload with a good truststore: that it ended then is no answer to a broken one
+            raise BackendError(self.lost)
         self._own_material().replace_truststore(content)
         live = isinstance(self.running, Reloadable)
         try:
@@ -313,7 +322,7 @@ class Instance:
     def _what_to_do(self, seen: Observation) -> str:
         if seen.trouble is Trouble.NOT_TLS:
             return ". Somebody answers there without TLS: let it serve https, by {server_cert} and {server_key}."
-        lines = getattr(self.running, "last_lines", lambda: "")()
+        lines = self.last_words
         if seen.answer is not None:
             return f"{lines}. The application failed: look at its log, and whether --path exists."
         return f"{lines}. Use {{port}} or MTLS_PORT, or allow more by --start-within."
@@ -323,7 +332,7 @@ class Instance:
 
     def _speaks(self, tls: TlsVersion) -> bool:
         seen, verdict = self.control_seen(tls)
-        return verdict.decision is Decision.ACCEPTED or not version_is_refused(seen)
+        return verdict.accepted or not refuses_version(seen, lambda: self.control_seen(tls)[0])
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +20,17 @@ from ..pki.credential import write_private
 from ..wait import poll_until
 from .contract import Material
 
-__all__ = ["BackendProcess", "fill_in", "find_program", "leave_start_script", "running", "split_command"]
+__all__ = [
+    "BackendProcess",
+    "fill_in",
+    "find_program",
+    "leave_start_script",
+    "run_beside",
+    "running",
+    "split_command",
+]
 
-_TAIL_LINES, _TAIL_COLUMNS = 12, 240
+_TAIL_LINES, _SAID_LINES, _TAIL_COLUMNS = 12, 3, 240
 _GRACE = 5.0
 _CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _PLACEHOLDER = re.compile(r"(?<!\$)\{([A-Za-z_-]+)\}")
@@ -66,6 +75,7 @@ class BackendProcess:
 
     def __init__(self, words: Sequence[str], material: Material, *, folder: Path, cwd: Path | None) -> None:
         self._material, self._log, self._words = material, folder / "output.log", list(words)
+        self._others: list[subprocess.Popen[bytes]] = []
         with self._log.open("ab") as log:
             self._log_begin = log.tell()  # what stands before is of an earlier start
             try:
@@ -103,10 +113,11 @@ class BackendProcess:
             written = self._log.read_bytes()[self._log_begin :]
         except OSError:
             return ""
-        # colours and other control characters would play tricks on terminals, and XML does not take them
-        text = _CONTROL.sub("", written.decode("utf-8", "replace"))
-        lines = [line.strip()[:_TAIL_COLUMNS] for line in text.splitlines()[-_TAIL_LINES:] if line.strip()]
-        return f"; its last lines: {' | '.join(lines)}" if lines else ""
+        lines = _tail(written, _TAIL_LINES)
+        # mostly a server that gives up root's rights, or is another user from the start; the material has mode 0600
+        hint = " (only the user who runs the check may read the material: run the server as that user)"
+        denied = re.search(r"permission denied|EACCES", lines, re.IGNORECASE)
+        return f"; its last lines: {lines}{hint if denied else ''}" if lines else ""
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process that was started (not to its group: a master tells its workers)."""
@@ -114,23 +125,14 @@ class BackendProcess:
             raise BackendError(f"reload by {number.name}: {self.trouble()}. It has to run to be reloaded.")
         self._process.send_signal(number)
 
+    def adopt(self, other: subprocess.Popen[bytes]) -> None:
+        """Let the group of *other*, which belongs to this server, end with it."""
+        self._others.append(other)
+
     def end(self) -> None:
-        """End the whole process group: TERM, then, after five seconds, KILL."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if not self._signal_group(number) or poll_until(self._group_is_gone, _GRACE):
-                break
-        self._process.wait(timeout=_GRACE)
-
-    def _group_is_gone(self) -> bool:
-        self._process.poll()  # reap the leader, or its group never goes
-        return not (self._signal_group(0) and _lives(self._process.pid))
-
-    def _signal_group(self, number: int) -> bool:
-        try:
-            os.killpg(self._process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            return False
-        return True
+        """End the whole process group, and those adopted: TERM, then, after five seconds, KILL."""
+        for process in (self._process, *self._others):
+            _end_group(process)
 
 
 Reloader = Callable[[BackendProcess, Material], None]
@@ -184,6 +186,72 @@ def leave_start_script(material: Material, words: Sequence[str], cwd: Path | Non
 
 def _environment(material: Material) -> dict[str, str]:
     return {f"MTLS_{name.upper()}": value for name, value in material.placeholders.items()}
+
+
+def run_beside(
+    backend: BackendProcess, words: Sequence[str], material: Material, seconds: float
+) -> tuple[int | None, str]:
+    """Run a command about *backend* to its end; returns its exit code and the last lines of what it said.
+
+    The code is None when it has not ended after so many *seconds*. A command that fails or hangs is ended with all that it
+    started. What a successful one leaves running is part of the backend, and ends with it. Raises OSError when the command
+    cannot be run.
+    """
+    process: subprocess.Popen[bytes] | None = None
+    # files and no pipes: a child in the background that keeps a pipe open would be waited for
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        try:
+            with held():
+                process = subprocess.Popen(
+                    [find_program(words[0]) or words[0], *words[1:]],
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    env=os.environ | _environment(material),
+                    start_new_session=True,
+                )
+            code: int | None = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code = None
+        finally:
+            if process is not None and process.poll() == 0 and not _group_is_gone(process):
+                backend.adopt(process)
+            elif process is not None:
+                with held():
+                    _end_group(process)
+        for file in (err, out):
+            file.seek(0)
+            said = _tail(file.read(), _SAID_LINES)
+            if said:
+                return code, said
+    return code, ""
+
+
+def _tail(written: bytes, count: int) -> str:
+    """The last *count* lines as one, without colours and other control characters: they play tricks on terminals, and
+    XML does not take them."""
+    text = _CONTROL.sub("", written.decode("utf-8", "replace"))
+    return " | ".join(line.strip()[:_TAIL_COLUMNS] for line in text.splitlines()[-count:] if line.strip())
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if not _signal_group(process, number) or poll_until(lambda: _group_is_gone(process), _GRACE):
+            break
+    process.wait(timeout=_GRACE)
+
+
+def _group_is_gone(process: subprocess.Popen[bytes]) -> bool:
+    process.poll()  # reap the leader, or its group never goes
+    return not (_signal_group(process, 0) and _lives(process.pid))
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 def _lives(group: int) -> bool:

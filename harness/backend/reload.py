@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import BackendError, UsageError
 from .contract import Material
-from .process import BackendProcess, fill_in, split_command
+from .process import BackendProcess, fill_in, run_beside, split_command
 
 __all__ = ["RESTART", "ReloadWay", "Reloaded", "parse_reload"]
 
@@ -21,6 +20,8 @@ class ReloadWay:
 
     kind: str
     words: tuple[str, ...] = ()
+    hung: list[str] = field(default_factory=list, compare=False, repr=False)
+    """Why its command is not run any more: it did not return, and every other reload would wait as long in vain."""
 
     @property
     def live(self) -> bool:
@@ -35,7 +36,26 @@ class ReloadWay:
         if self.kind == "signal":
             process.signal(signal.Signals[f"SIG{self.words[0]}"])
         elif self.kind == "command":
-            _run(fill_in(self.words, material))
+            self._run(process, material)
+
+    def _run(self, process: BackendProcess, material: Material) -> None:
+        if self.hung:
+            raise BackendError(self.hung[0])
+        words = fill_in(self.words, material)
+        name = f"reload command ({' '.join(self.words)})"
+        try:
+            code, said = run_beside(process, words, material, _COMMAND_SECONDS)
+        except OSError as error:
+            raise BackendError(
+                f"reload command ({words[0]}): cannot be run: {error.strerror}. Check its name."
+            ) from error
+        if code is None:
+            self.hung.append(
+                f"{name}: expected it to end within {_COMMAND_SECONDS:.3g} s, and it did not. Give a command that returns."
+            )
+            raise BackendError(self.hung[0])
+        if code:
+            raise BackendError(f"{name}: expected exit code 0, saw {code}: {said or 'without a word'}. Run it by hand.")
 
 
 RESTART = ReloadWay("restart")
@@ -54,12 +74,16 @@ class Reloaded:
     by_restart: bool
     without_service: float = 0.0
 
+    @property
+    def how(self) -> str:
+        """What it is called."""
+        return "restart" if self.by_restart else "reload"
+
     def __str__(self) -> str:
-        how = "restart" if self.by_restart else "reload"
         cost = f", {self.without_service:.0f} ms of them without service" if self.without_service else ""
         if self.in_effect:
-            return f"{how} in effect after {self.milliseconds:.0f} ms{cost}"
-        return f"{how} not in effect within {self.milliseconds:.0f} ms{cost}"
+            return f"{self.how} in effect after {self.milliseconds:.0f} ms{cost}"
+        return f"{self.how} not in effect within {self.milliseconds:.0f} ms{cost}"
 
 
 def parse_reload(text: str) -> ReloadWay:
@@ -77,22 +101,3 @@ def parse_reload(text: str) -> ReloadWay:
     if kind == "command":
         return ReloadWay(kind, tuple(split_command(rest, "--reload command")))
     raise UsageError(f"--reload ({text}): expected restart, signal:NAME, command:CMD or watch. Choose one of these.")
-
-
-def _run(words: list[str]) -> None:
-    try:
-        done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_COMMAND_SECONDS, check=False
-        )
-    except OSError as error:
-        raise BackendError(f"reload command ({words[0]}): cannot be run: {error.strerror}. Check its name.") from error
-    except subprocess.TimeoutExpired as error:
-        raise BackendError(
-            f"reload command ({' '.join(words)}): expected it to end within {_COMMAND_SECONDS:.0f} s, and it did not. "
-            "Give a command that returns."
-        ) from error
-    if done.returncode:
-        said = " | ".join((done.stderr or done.stdout).strip().splitlines()[-3:]) or "without a word"
-        raise BackendError(
-            f"reload command ({' '.join(words)}): expected exit code 0, saw {done.returncode}: {said}. Run it by hand."
-        )

@@ -15,6 +15,10 @@ STATUSES: Mapping[str, int] = {
     "LimitExceededException": HTTPStatus.TOO_MANY_REQUESTS,
     "TooManyRequestsException": HTTPStatus.TOO_MANY_REQUESTS,
     "NotImplementedException": HTTPStatus.NOT_IMPLEMENTED,
+    # ACM's own; it answers every one of them with 400.
+    "ResourceInUseException": HTTPStatus.BAD_REQUEST,
+    "ResourceNotFoundException": HTTPStatus.BAD_REQUEST,
+    "ValidationException": HTTPStatus.BAD_REQUEST,
 }
 """The status of each code that botocore's service model declares, and of the one for what is not emulated."""
 

@@ -31,6 +31,7 @@ __all__ = [
     "Resource",
     "RestApi",
     "Stage",
+    "TestInvoke",
 ]
 
 Members = Mapping[str, Any]
@@ -198,6 +199,26 @@ class RestApi:
     authorizers: Mapping[str, Authorizer] = field(default_factory=dict)
     tags: Strings = field(default_factory=dict)
     stored: Members = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestInvoke:
+    """What TestInvokeMethod is to carry out: checked by the control plane, done by the data plane, which may wait."""
+
+    __test__ = False  # pytest takes it for a class of tests otherwise
+
+    api: RestApi
+    resource: Resource
+    method: Method
+    http_method: str
+    """The verb of the call; *method* may be the resource's ANY."""
+    path_with_query_string: str | None = None
+    body: str | None = None
+    headers: Strings = field(default_factory=dict)
+    multi_value_headers: Mapping[str, list[str]] = field(default_factory=dict)
+    client_certificate: str | None = None
+    """A clientCertificateId or ACM ARN that is known."""
+    stage_variables: Strings = field(default_factory=dict)
 
 
 # --- HTTP and WebSocket APIs (apigatewayv2)

@@ -32,6 +32,8 @@ class State:
     acm_certificates: dict[str, AcmCertificate] = field(default_factory=dict)
     rest_apis: dict[str, RestApi] = field(default_factory=dict)
     http_apis: dict[str, HttpApi] = field(default_factory=dict)
+    retired: dict[str, Credential] = field(default_factory=dict)
+    """Generated certificates that were deleted while a switch away from them was still on its way to the edge."""
     on_change: list[Callable[[], None]] = field(default_factory=list)
     """Called after a change that may let egress connections outlive their certificate's use: stages, settings, clock."""
     _started_with: Settings | None = None
@@ -52,6 +54,7 @@ class State:
         """Drop every resource; clock and settings go back to how the process was started."""
         for resources in (self.client_certificates, self.acm_certificates, self.rest_apis, self.http_apis):
             resources.clear()
+        self.retired.clear()
         self.offset = timedelta()
         assert self._started_with is not None
         self.settings = self._started_with
@@ -81,14 +84,29 @@ class State:
         if reference in self.client_certificates:
             return self.client_certificates[reference].credential
         imported = self.acm_certificates.get(reference)
-        return None if imported is None else imported.credential
+        return self.retired.get(reference) if imported is None else imported.credential
+
+    def knows_certificate(self, reference: str) -> bool:
+        """Whether *reference* is the id or ARN of a certificate that exists."""
+        return reference in self.client_certificates or reference in self.acm_certificates
 
     def require_credential(self, reference: str) -> Credential:
-        """The same; raises BadRequestException for an unknown one."""
-        found = self.credential(reference)
+        """The credential to be attached to a stage; raises BadRequestException for an unknown one."""
+        found = self.credential(reference) if self.knows_certificate(reference) else None
         if found is None:
             raise bad_request("Invalid Client Certificate identifier specified")
         return found
+
+    def users(self, reference: str) -> list[str]:
+        """The stages, as ``api/stage``, that show this certificate or still present it for want of a deployment."""
+        rest = [f"{api.id}/{stage.name}" for api, stage in self.stages() if reference in _certificates(stage)]
+        http = [
+            f"{api.id}/{stage.name}"
+            for api in self.http_apis.values()
+            for stage in api.stages.values()
+            if stage.client_certificate == reference
+        ]
+        return rest + http
 
     # --- what a stage presents
 
@@ -110,3 +128,7 @@ class State:
         for api in self.rest_apis.values():
             for stage in api.stages.values():
                 yield api, stage
+
+
+def _certificates(stage: Stage) -> tuple[str | None, str | None]:
+    return stage.client_certificate, stage.in_force

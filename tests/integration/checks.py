@@ -186,16 +186,22 @@ class Served:
 
 @contextmanager
 def serve(
-    words: Sequence[str], environment: Mapping[str, str | Path] = {}, *, port: int | None = None
+    words: Sequence[str],
+    environment: Mapping[str, str | Path] = {},
+    *,
+    port: int | None = None,
+    host: str = "127.0.0.1",
 ) -> Iterator[Served]:
     """Start *words*, with MTLS_HOST, MTLS_PORT and *environment* in the environment; end it with the block."""
     port = port or free_port()
-    own = {"MTLS_HOST": "127.0.0.1", "MTLS_PORT": str(port)} | {name: str(value) for name, value in environment.items()}
+    own = {"MTLS_HOST": host, "MTLS_PORT": str(port)} | {name: str(value) for name, value in environment.items()}
     process = subprocess.Popen(
         words, env=clean_environment() | own, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=None
     )
     try:
-        assert poll_until(lambda: process.poll() is not None or _listens(port), _START_SECONDS), "it does not listen"
+        assert poll_until(lambda: process.poll() is not None or _listens(host, port), _START_SECONDS), (
+            "it does not listen"
+        )
         assert process.poll() is None, f"it ended by itself: {process.returncode}"
         yield Served(port, process)
     finally:
@@ -203,7 +209,7 @@ def serve(
         process.wait(timeout=_START_SECONDS)
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as candidate:
+def _listens(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as candidate:
         candidate.settimeout(1)
-        return candidate.connect_ex(("127.0.0.1", port)) == 0
+        return candidate.connect_ex((host, port)) == 0

@@ -170,7 +170,7 @@ def test_a_command_that_never_ends_is_told(
 
     monkeypatch.setattr("pytest_mtls.harness.backend.reload._COMMAND_SECONDS", 0.05)
     code = "import threading; threading.Event().wait()"
-    with pytest.raises(BackendError, match=r"expected it to end within \d+ s, and it did not\. Give a command"):
+    with pytest.raises(BackendError, match=r"expected it to end within [\d.]+ s, and it did not\. Give a command"):
         ReloadWay("command", (sys.executable, "-c", code)).carry_out(process, material)
 
 

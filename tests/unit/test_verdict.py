@@ -342,7 +342,7 @@ def test_widening_keeps_the_accepting_statuses() -> None:
 # --- the control itself
 
 
-@pytest.mark.parametrize("status", [200, 204, 302, 404, 429])
+@pytest.mark.parametrize("status", [200, 204, 302, 404])
 def test_a_control_that_is_answered_is_let_in(status: int) -> None:
     """Any answer but a refusal or a server error shows that the application was reached."""
 
@@ -355,6 +355,20 @@ def test_a_control_that_is_refused_is_not_let_in(status: int) -> None:
 
     verdict = judge_control(answered(status))
     assert (verdict.decision, verdict.evidence) == (REJECTED, Evidence.HTTP)
+
+
+def test_too_many_requests_is_a_word_about_requests() -> None:
+    """Whoever asks too often hears it, so it shows neither that a control was let in nor that a peer was treated alike."""
+
+    for verdict in (judge_control(answered(429)), judge(answered(429), answered(404))):
+        assert verdict.decision is INCONCLUSIVE
+        assert "HTTP 429 says nothing about the certificate: lift the limit" in verdict.text
+
+
+def test_too_many_requests_can_be_declared_service() -> None:
+    """By --accept-status."""
+
+    assert judge_control(answered(429), Statuses(accept=frozenset({429}))).accepted
 
 
 @pytest.mark.parametrize("status", [500, 503])

@@ -1,0 +1,590 @@
+"""A caller's request through the gateway and back, on real sockets, against a plain backend that keeps every octet."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import pytest
+
+from pytest_mtls.harness.gateway.data_plane import DataPlane
+
+from .running import OK, Backend, Running, backend, read_all, running
+
+LARGE = 5_000_000
+JSON_FORBIDDEN = b'{"message":"Forbidden"}'
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Running]:
+    """One gateway for all; each test makes APIs of its own."""
+    with running() as one:
+        yield one
+
+
+@pytest.fixture
+def server() -> Iterator[Backend]:
+    """A backend."""
+    with backend() as one:
+        yield one
+
+
+def answer(status: int = 200, body: bytes = b"", *headers: str) -> bytes:
+    """An answer with a Content-Length."""
+    lines = [f"HTTP/1.1 {status} Made Up", *headers, f"Content-Length: {len(body)}"]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+# --- what the backend gets
+
+
+def test_path_and_query_reach_the_backend_octet_for_octet(gateway: Running, server: Backend) -> None:
+    api = gateway.api(f"{server.url}/base/{{proxy}}?fixed=1")
+    rest = "/a%20b//c%2Fd;e=f/~%7E/?x=1&x=2&&y=%2f+&z"
+
+    assert gateway.call("GET", gateway.path(api, rest)).status == 200
+    assert server.request[0] == "GET /base/a%20b//c%2Fd;e=f/~%7E/?fixed=1&x=1&x=2&&y=%2f+&z HTTP/1.1"
+
+
+def test_repeated_headers_keep_their_order_case_and_octets(gateway: Running, server: Backend) -> None:
+    api = gateway.api(f"{server.url}/")
+    head = f"GET {gateway.path(api, '/x')} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    own = ["x-Odd: 1", "X-ODD: 2", "cookie: a=b", "CONTENT-TYPE: text/plain", "Accept-Encoding: gzip", "x-odd: a,  b"]
+
+    gateway.raw(head.encode() + "\r\n".join(own).encode() + b"\r\nX-Latin: caf\xe9 \xc3\xa9\r\n\r\n")
+
+    _, headers, _ = server.request
+    assert [f"{name}: {value}" for name, value in headers if f"{name}: {value}" in own] == own
+    assert b"X-Latin: caf\xe9 \xc3\xa9\r\n" in server.requests[-1]
+
+
+def test_the_gateway_adds_its_headers_and_drops_those_of_this_hop(gateway: Running, server: Backend) -> None:
+    api = gateway.api(f"{server.url}/")
+    sent = {
+        "X-Forwarded-For": "10.0.0.1",
+        "X-Forwarded-Proto": "gopher",
+        "x-amzn-apigateway-api-id": "somebody",
+        "Max-Forwards": "1",
+        "Content-MD5": "x",
+        "WWW-Authenticate": "x",
+        "TE": "trailers",
+        "Upgrade": "h2c",
+        "Connection": "close, X-Hop",
+        "X-Hop": "1",
+    }
+
+    answered = gateway.call("GET", gateway.path(api, "/x"), headers=sent)
+
+    assert server.header("Host") == [f"127.0.0.1:{server.port}"]
+    assert server.header("x-amzn-apigateway-api-id") == [api]
+    assert server.header("X-Forwarded-For") == ["10.0.0.1, 127.0.0.1"]
+    assert (server.header("X-Forwarded-Port"), server.header("X-Forwarded-Proto")) == (["443"], ["https"])
+    assert re.fullmatch("Root=1-[0-9a-f]{8}-[0-9a-f]{24}", server.header("X-Amzn-Trace-Id")[0])
+    assert server.header("X-Amzn-Trace-Id") == [answered["X-Amzn-Trace-Id"]]
+    names = {name.lower() for name, _ in server.request[1]}
+    assert names & {"max-forwards", "content-md5", "www-authenticate", "te", "upgrade", "connection", "x-hop"} == set()
+
+
+def test_an_http_integration_sends_what_is_mapped_and_its_own(gateway: Running, server: Backend) -> None:
+    api = gateway.api(
+        f"{server.url}/", type="HTTP", requestParameters={"integration.request.header.X-Id": "context.requestId"}
+    )
+
+    answered = gateway.call("GET", gateway.path(api, "/x?secret=1"), headers={"Cookie": "a=b"})
+
+    assert answered.status == 500  # no integration response
+    assert server.request[0] == "GET / HTTP/1.1"
+    assert server.header("X-Id") == [answered["x-amzn-RequestId"]]
+    assert server.header("Accept") == server.header("Content-Type") == ["application/json"]
+    assert server.header("User-Agent") == [f"AmazonAPIGateway_{api}"]
+    assert server.header("Cookie") == []
+    line = "No match for output mapping and no default output mapping configured. Endpoint Response Status Code: 200"
+    entry = gateway.log()[-1]
+    assert line in "\n".join(entry["execution_log"])
+    assert (entry["outcome"], entry["backend_status"], entry["returned_status"]) == ("response", 200, 500)
+
+
+def test_stage_variables_fill_the_uri(gateway: Running, server: Backend) -> None:
+    api = gateway.api("http://${stageVariables.backend}/v1")
+    replace = {"op": "replace", "path": "/variables/backend", "value": f"127.0.0.1:{server.port}"}
+    gateway.perform("UpdateStage", restApiId=api, stageName="prod", patchOperations=[replace])
+
+    assert gateway.call("GET", gateway.path(api, "/x")).body == b"ok"
+    assert server.request[0] == "GET /v1 HTTP/1.1"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_large_body_passes_both_ways(gateway: Running, server: Backend, chunked: bool) -> None:
+    body = bytes(range(256)) * (LARGE // 256)
+    server.answer = lambda request: answer(200, request.partition(b"\r\n\r\n")[2])
+    api = gateway.api(f"{server.url}/")
+    path = gateway.path(api, "/x")
+    if chunked:
+        pieces = (body[at : at + 70_000] for at in range(0, len(body), 70_000))
+        answered = gateway.call("POST", path, pieces, {"Transfer-Encoding": "chunked"}, chunked=True)
+    else:
+        answered = gateway.call("POST", path, body)
+
+    assert server.request[2] == body
+    assert answered.body == body
+    assert bool(server.header("Transfer-Encoding")) is chunked
+
+
+def test_an_empty_body_is_told_from_none(gateway: Running, server: Backend) -> None:
+    api = gateway.api(f"{server.url}/")
+    path = gateway.path(api, "/x")
+
+    gateway.call("POST", path, b"")
+    assert server.header("Content-Length") == ["0"]
+
+    gateway.call("GET", path)
+    assert server.header("Content-Length") == server.header("Transfer-Encoding") == []
+
+
+def test_the_body_is_passed_on_while_it_comes(gateway: Running) -> None:
+    """The caller sends its last chunk only after the backend has got the first."""
+    seen = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(10)
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        connection.settimeout(10)
+        data = b""
+        with connection:
+            while not data.endswith(b"0\r\n\r\n"):
+                data += connection.recv(65_536)
+                if b"first" in data:
+                    seen.set()
+            connection.sendall(OK)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    api = gateway.api(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+
+    def pieces() -> Iterator[bytes]:
+        yield b"first"
+        assert seen.wait(10)
+        yield b"last"
+
+    with listener:
+        answered = gateway.call(
+            "POST", gateway.path(api, "/x"), pieces(), {"Transfer-Encoding": "chunked"}, chunked=True
+        )
+        thread.join(10)
+
+    assert answered.body == b"ok"
+
+
+def test_a_caller_that_waits_for_100_continue_gets_it_and_then_the_answer(gateway: Running, server: Backend) -> None:
+    api = gateway.api(f"{server.url}/")
+    head = f"POST {gateway.path(api, '/x')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n"
+    with gateway.connect() as connection:
+        connection.sendall(f"{head}Expect: 100-continue\r\nConnection: close\r\n\r\n".encode())
+        first = connection.recv(65_536)
+        connection.sendall(b"hi")
+        rest = read_all(connection)
+
+    assert first == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert rest.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert (server.request[2], server.header("Expect")) == (b"hi", [])
+
+
+# --- what the caller gets
+
+
+def test_the_answer_keeps_its_octets_and_some_headers_get_another_name(gateway: Running, server: Backend) -> None:
+    server.answer = answer(
+        207, b"\xff\x00", "Set-Cookie: a=1", "set-cookie: b=2", "Server: nginx", "Date: never", "X-Name: caf\u00e9"
+    )
+    api = gateway.api(f"{server.url}/")
+
+    answered = gateway.call("GET", gateway.path(api, "/x"))
+
+    assert (answered.status, answered.body) == (207, b"\xff\x00")
+    assert [pair for pair in answered.headers if pair[0].lower() == "set-cookie"] == [
+        ("Set-Cookie", "a=1"),
+        ("set-cookie", "b=2"),
+    ]
+    assert answered["x-amzn-Remapped-Server"] == "nginx"
+    assert answered["x-amzn-Remapped-Date"] == "never"
+    assert answered["x-amzn-Remapped-Content-Length"] == answered["Content-Length"] == "2"
+    assert answered["Server"] is answered["Content-Type"] is None
+
+
+@pytest.mark.parametrize("status", [400, 403, 500, 503])
+def test_any_status_of_the_backend_is_passed_on(gateway: Running, server: Backend, status: int) -> None:
+    server.answer = answer(status, b"theirs", "Content-Type: text/html")
+    api = gateway.api(f"{server.url}/")
+
+    answered = gateway.call("GET", gateway.path(api, "/x"))
+
+    assert (answered.status, answered.body, answered["x-amzn-ErrorType"]) == (status, b"theirs", None)
+    entry = gateway.log()[-1]
+    assert (entry["outcome"], entry["backend_status"], entry["returned_status"]) == ("response", status, status)
+
+
+def test_head_tells_the_length_and_sends_nothing(gateway: Running, server: Backend) -> None:
+    server.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n"
+    api = gateway.api(f"{server.url}/")
+    path = gateway.path(api, "/x")
+
+    said = gateway.raw(f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+
+    assert b"\r\nContent-Length: 1234\r\n" in said
+    assert said.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_status_without_body_has_no_framing(gateway: Running, server: Backend, status: int) -> None:
+    server.answer = f"HTTP/1.1 {status} x\r\nETag: y\r\n\r\n".encode()
+    api = gateway.api(f"{server.url}/")
+
+    answered = gateway.call("GET", gateway.path(api, "/x"))
+
+    assert (answered.status, answered.body, answered["ETag"]) == (status, b"", "y")
+    assert answered["Content-Length"] is answered["Transfer-Encoding"] is None
+
+
+def test_a_chunked_answer_is_passed_on_while_it_comes(gateway: Running) -> None:
+    """The backend sends its last chunk only after the caller has got the first."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(10)
+    seen = threading.Event()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+            assert seen.wait(10)
+            connection.sendall(b"4\r\nlast\r\n0\r\n\r\n")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    api = gateway.api(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+    data = b""
+    with listener, gateway.connect() as connection:
+        connection.sendall(
+            f"GET {gateway.path(api, '/x')} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+        )
+        while b"first" not in data:
+            data += connection.recv(65_536)
+        seen.set()
+        data += read_all(connection)
+    thread.join(10)
+
+    assert data.endswith(b"5\r\nfirst\r\n4\r\nlast\r\n0\r\n\r\n")
+
+
+def test_an_answer_to_http_1_0_ends_with_the_connection(gateway: Running, server: Backend) -> None:
+    server.answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+    api = gateway.api(f"{server.url}/")
+
+    said = gateway.raw(f"GET {gateway.path(api, '/x')} HTTP/1.0\r\n\r\n".encode())
+
+    assert b"Transfer-Encoding" not in said
+    assert said.endswith(b"\r\n\r\nok")
+
+
+def test_an_integration_response_makes_the_answer(gateway: Running, server: Backend) -> None:
+    created = gateway.perform("CreateRestApi", name="test")
+    api = created["id"]
+    place = gateway.method(api, created["rootResourceId"], "/{proxy+}", f"{server.url}/", type="HTTP")
+    for status, pattern in (("200", None), ("418", "4..")):
+        gateway.perform(
+            "PutMethodResponse", **place, statusCode=status, responseParameters={"method.response.header.X": True}
+        )
+        members = {} if pattern is None else {"selectionPattern": pattern}
+        mapping = {"method.response.header.X": "integration.response.header.Y"}
+        gateway.perform("PutIntegrationResponse", **place, statusCode=status, responseParameters=mapping, **members)
+    gateway.perform("CreateDeployment", restApiId=api, stageName="prod")
+    server.answer = answer(404, b'{"theirs":1}', "Y: z", "Cookie: no")
+
+    answered = gateway.call("GET", gateway.path(api, "/x"))
+
+    assert (answered.status, answered["X"], answered.json) == (418, "z", {"theirs": 1})
+    assert (answered["Cookie"], answered["Content-Type"]) == (None, "application/json")
+
+
+def test_mock_answers_without_a_backend(gateway: Running) -> None:
+    before = len(gateway.log())
+    api = gateway.api("", type="MOCK", requestTemplates={"application/json": '{"statusCode": 202}'})
+
+    assert gateway.call("GET", gateway.path(api, "/x")).status == 202
+    assert len(gateway.log()) == before
+
+
+def test_an_aws_integration_says_that_it_is_not_emulated(gateway: Running) -> None:
+    arn = (
+        "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:f"
+    )
+    api = gateway.api(f"{arn}/invocations", type="AWS_PROXY", integrationHttpMethod="POST")
+
+    answered = gateway.call("GET", gateway.path(api, "/x"))
+
+    assert (answered.status, answered.body) == (500, b'{"message": "Internal server error"}')
+    assert "AWS_PROXY integrations are not emulated" in "\n".join(gateway.log()[-1]["execution_log"])
+
+
+# --- refusals
+
+
+def refusal(gateway: Running, path: str, **headers: str) -> tuple[int, bytes, str | None]:
+    """Status, body and error type; every answer bears the three identifying headers."""
+    answered = gateway.call("GET", path, headers=headers)
+    assert re.fullmatch("[0-9a-f-]{36}", answered["x-amzn-RequestId"] or "")
+    assert (answered["X-Amzn-Trace-Id"] or "").startswith("Root=1-")
+    return answered.status, answered.body, answered["x-amzn-ErrorType"]
+
+
+def test_a_rest_api_s_refusals(gateway: Running, server: Backend) -> None:
+    api = gateway.api(f"{server.url}/", path="/pets", verb="GET")
+    forbidden = 403, JSON_FORBIDDEN, "ForbiddenException"
+    no_route = 403, b'{"message":"Missing Authentication Token"}', "MissingAuthenticationTokenException"
+
+    assert refusal(gateway, gateway.path("nothing000", "/pets")) == forbidden
+    assert refusal(gateway, gateway.path(api, "/pets", "test")) == forbidden
+    assert refusal(gateway, gateway.path(api, "/dogs")) == no_route
+    assert gateway.call("GET", gateway.path(api, "/dogs"))["x-amz-apigw-id"]
+    assert gateway.call("POST", gateway.path(api, "/pets")).status == 403
+    assert server.requests == []
+
+
+def test_a_disabled_endpoint_is_forbidden_from_the_next_deployment_on(gateway: Running, server: Backend) -> None:
+    api = gateway.api(f"{server.url}/")
+    replace = {"op": "replace", "path": "/disableExecuteApiEndpoint", "value": "true"}
+    gateway.perform("UpdateRestApi", restApiId=api, patchOperations=[replace])
+    assert gateway.call("GET", gateway.path(api, "/x")).status == 200
+    gateway.perform("CreateDeployment", restApiId=api, stageName="prod")
+
+    assert refusal(gateway, gateway.path(api, "/x")) == (403, JSON_FORBIDDEN, "ForbiddenException")
+
+
+def test_iam_wants_a_signature_and_does_not_check_it(gateway: Running, server: Backend) -> None:
+    api = gateway.api(f"{server.url}/", auth="AWS_IAM")
+    path = gateway.path(api, "/x")
+    missing = b'{"message":"Missing Authentication Token"}'
+
+    assert refusal(gateway, path)[:2] == refusal(gateway, path, Authorization="Bearer x")[:2] == (403, missing)
+    assert gateway.call("GET", path, headers={"Authorization": "AWS4-HMAC-SHA256 Credential=x"}).status == 200
+
+
+def test_nobody_is_let_in_by_an_authorizer_that_cannot_be_asked(gateway: Running, server: Backend) -> None:
+    created = gateway.perform("CreateRestApi", name="test")
+    api = created["id"]
+    uri = (
+        "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:f"
+    )
+    authorizer = gateway.perform(
+        "CreateAuthorizer",
+        restApiId=api,
+        name="a",
+        type="TOKEN",
+        authorizerUri=f"{uri}/invocations",
+        identitySource="method.request.header.Authorization",
+    )
+    place = gateway.method(api, created["rootResourceId"], "/{proxy+}", f"{server.url}/")
+    changes = [("authorizerId", authorizer["id"]), ("authorizationType", "CUSTOM")]
+    operations = [{"op": "replace", "path": f"/{name}", "value": value} for name, value in changes]
+    gateway.perform("UpdateMethod", **place, patchOperations=operations)
+    gateway.perform("CreateDeployment", restApiId=api, stageName="prod")
+
+    expected = 500, b'{"message":null}', "AuthorizerConfigurationException"
+    assert refusal(gateway, gateway.path(api, "/x"), Authorization="t") == expected
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_body_of_more_than_ten_megabytes_is_too_large(gateway: Running, server: Backend, announced: bool) -> None:
+    api = gateway.api(f"{server.url}/")
+    size = 10 * 1024 * 1024
+    if announced:
+        answered = gateway.call("POST", gateway.path(api, "/x"), bytes(size + 1))
+    else:
+        pieces = (bytes(size // 8) for _ in range(9))
+        answered = gateway.call("POST", gateway.path(api, "/x"), pieces, {"Transfer-Encoding": "chunked"}, chunked=True)
+
+    assert answered.status == 413
+    assert answered.json == {"message": "HTTP content length exceeded 10485760 bytes."}
+    assert gateway.call("POST", gateway.path(api, "/x"), bytes(size)).status == 200
+    assert len(server.requests) == 1
+
+
+# --- HTTP APIs
+
+
+def http_api(gateway: Running, target: str, **members: object) -> str:
+    """An HTTP API made in one go."""
+    return str(gateway.perform_v2("CreateApi", name="web", protocolType="HTTP", target=target, **members)["apiId"])
+
+
+def test_an_http_api_passes_everything_to_its_target(gateway: Running, server: Backend) -> None:
+    api = http_api(gateway, f"{server.url}/base")
+    answered = gateway.call("PUT", gateway.path(api, "/a//b?c=%2f", "$default"), b"body")
+
+    assert (answered.status, answered["x-amz-apigw-id"]) == (200, None)
+    assert (server.request[0], server.request[2]) == ("PUT /base/a//b?c=%2f HTTP/1.1", b"body")
+    by_host = gateway.call("GET", "/x", headers={"Host": f"{api}.execute-api.localhost"})
+    assert (by_host.status, server.request[0]) == (200, "GET /base/x HTTP/1.1")
+
+
+def test_an_http_api_s_refusals(gateway: Running, server: Backend) -> None:
+    created = gateway.perform_v2("CreateApi", name="web", protocolType="HTTP", target=server.url, routeKey="GET /pets")
+    api = created["apiId"]
+
+    assert refusal(gateway, gateway.path(api, "/dogs", "$default")) == (404, b'{"message":"Not Found"}', None)
+    gateway.perform_v2("UpdateApi", apiId=api, disableExecuteApiEndpoint=True)
+    assert refusal(gateway, gateway.path(api, "/pets", "$default")) == (404, b'{"message":"Not Found"}', None)
+
+
+# --- by name
+
+
+def test_an_api_is_reached_by_its_host_on_the_plain_port(gateway: Running, server: Backend) -> None:
+    api = gateway.api(f"{server.url}/{{proxy}}")
+
+    for name in (f"{api}.execute-api.us-east-1.amazonaws.com", f"{api}.execute-api.localhost:1234"):
+        assert gateway.call("GET", "/prod/pets?x=1", headers={"Host": name}).body == b"ok"
+        assert server.request[0] == "GET /pets?x=1 HTTP/1.1"
+    assert (
+        gateway.call("GET", "/prod/pets", headers={"Host": f"{api}.execute-api.eu-west-1.amazonaws.com"}).status == 403
+    )
+    absolute = f"GET http://{api}.execute-api.localhost/prod/pets HTTP/1.1\r\nHost: {api}.execute-api.localhost\r\n"
+    assert gateway.raw(f"{absolute}Connection: close\r\n\r\n".encode()).startswith(b"HTTP/1.1 200 ")
+
+
+def by_tls(gateway: Running, server_name: str | None, host: str, path: str = "/prod/pets") -> bytes:
+    """What the TLS port says."""
+    context = ssl.create_default_context(cadata=gateway.gateway.ca.pem.decode())
+    context.check_hostname = server_name is not None
+    with (
+        socket.create_connection(("127.0.0.1", gateway.gateway.tls_port), timeout=10) as raw,
+        context.wrap_socket(raw, server_hostname=server_name, suppress_ragged_eofs=False) as connection,
+    ):
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        return read_all(connection)
+
+
+def test_an_api_is_reached_by_its_name_on_the_tls_port(gateway: Running, server: Backend) -> None:
+    api = gateway.api(f"{server.url}/{{proxy}}")
+
+    for name in (f"{api}.execute-api.us-east-1.amazonaws.com", f"{api}.execute-api.localhost"):
+        assert by_tls(gateway, name, name).startswith(b"HTTP/1.1 200 OK\r\n")
+        assert by_tls(gateway, name, f"{name}:8443").startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize(
+    ("server_name", "host", "path"),
+    [
+        (None, "{api}.execute-api.localhost", "/prod/pets"),
+        ("localhost", "{api}.execute-api.localhost", "/prod/pets"),
+        ("other.execute-api.localhost", "{api}.execute-api.localhost", "/prod/pets"),
+        ("localhost", "localhost", "/_aws/execute-api/{api}/prod/pets"),
+        ("localhost", "localhost", "/_mtls/health"),
+        ("localhost", "localhost", "/restapis"),
+    ],
+)
+def test_the_tls_port_forbids_everything_else(
+    gateway: Running, server: Backend, server_name: str | None, host: str, path: str
+) -> None:
+    api = gateway.api(f"{server.url}/{{proxy}}")
+
+    said = by_tls(gateway, server_name, host.format(api=api), path.format(api=api))
+
+    assert said.startswith(b"HTTP/1.1 403 Forbidden\r\n")
+    assert b"\r\nx-amzn-ErrorType: ForbiddenException\r\n" in said
+    assert said.endswith(JSON_FORBIDDEN)
+    assert server.requests == []
+
+
+# --- callers that misbehave
+
+BROKEN: dict[str, bytes] = {
+    "no HTTP": b"hello\r\n\r\n",
+    "an endless line": b"GET /" + b"a" * 50_000 + b" HTTP/1.1\r\n\r\n",
+    "an endless header": b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 50_000 + b"\r\n\r\n",
+    "a bad chunk": b"POST /restapis HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "two lengths": b"POST /restapis HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    "a ClientHello": bytes.fromhex("16030100050100000103") + bytes(40),
+}
+
+
+@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
+def test_what_is_no_http_gets_a_400_and_the_gateway_goes_on(gateway: Running, data: bytes) -> None:
+    said = gateway.raw(data)
+
+    assert re.match(rb"HTTP/1\.[01] 400 Bad Request\r\n", said)
+    assert said.endswith(b'{"message":"Bad Request"}')
+    assert b"\r\nx-amzn-RequestId: " in said
+    assert gateway.manage("GET", "health").status == 200
+
+
+def test_a_caller_that_goes_away_in_the_middle_does_no_harm(gateway: Running, server: Backend) -> None:
+    api = gateway.api(f"{server.url}/")
+    head = f"POST {gateway.path(api, '/x')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
+
+    gateway.raw(head.encode() + b"some", end=True)
+
+    assert gateway.call("GET", gateway.path(api, "/x")).status == 200
+
+
+def test_a_body_that_stalls_is_given_up(server: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = DataPlane.__init__
+    monkeypatch.setattr(DataPlane, "__init__", lambda self, *words: make(self, *words, patience=0.1))
+    with running() as gateway:
+        api = gateway.api(f"{server.url}/")
+        head = f"POST {gateway.path(api, '/x')} HTTP/1.1\r\nHost: localhost\r\n"
+
+        for framing in ("Content-Length: 100", "Content-Length: 1000000", "Transfer-Encoding: chunked"):
+            said = gateway.raw(f"{head}{framing}\r\n\r\n5\r\nhello\r\n".encode())
+            assert said.startswith(b"HTTP/1.1 408 Request Timeout\r\n"), framing
+
+
+def test_a_caller_that_reads_slowly_holds_nobody_up(gateway: Running, server: Backend) -> None:
+    server.answer = answer(200, bytes(LARGE))
+    api = gateway.api(f"{server.url}/")
+    path = gateway.path(api, "/x")
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    with gateway.connect() as slow:
+        slow.sendall(request)
+        assert slow.recv(1)
+
+        assert len(gateway.call("GET", path).body) == LARGE
+        assert len(read_all(slow)) > LARGE
+
+
+@pytest.mark.parametrize(
+    "cut", [lambda body: body[:-1], lambda body: body[: LARGE // 2]], ids=["at the end", "in the middle"]
+)
+def test_a_body_that_breaks_off_is_seen_to_be_incomplete(gateway: Running, cut: Callable[[bytes], bytes]) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(10)
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(cut(answer(200, bytes(LARGE))))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    api = gateway.api(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+    with listener, gateway.connect() as connection:
+        connection.sendall(f"GET {gateway.path(api, '/x')} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        received = bytearray()
+        with suppress(ConnectionResetError):  # as the kernel likes: what counts is that it is not complete
+            while piece := connection.recv(65_536):
+                received += piece
+    thread.join(10)
+
+    assert received.startswith(b"HTTP/1.1 200 ")
+    assert f"\r\nContent-Length: {LARGE}\r\n".encode() in received
+    assert len(received.partition(b"\r\n\r\n")[2]) < LARGE
+    entry = gateway.log()[-1]
+    assert entry["outcome"] == "network-error"
+    assert entry["execution_log"][-1].endswith("Connection is closed")

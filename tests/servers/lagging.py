@@ -1,0 +1,98 @@
+"""A backend whose reload (SIGHUP) is accepted at once and in effect later, in all of its workers or in one: a ``--command``.
+
+A worker is a TLS context of its own; new connections go to one after the other. It reads the ``MTLS_…`` variables and
+needs nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import socketserver
+import ssl
+import sys
+import threading
+from itertools import count
+from typing import cast
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    """Its workers, and when which of them read the truststore again."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 100
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.numbers = count()
+        self.workers = [_context() for _ in range(options.workers)]
+        super().__init__((os.environ["MTLS_HOST"], int(os.environ["MTLS_PORT"])), _Connection)
+
+    def reload(self) -> None:
+        """The first worker reads the truststore after the lag; the others too, or at once."""
+        late = threading.Timer(self.options.lag, self._read, [slice(None if self.options.all else 1)])
+        late.daemon = True
+        late.start()
+        if not self.options.all:
+            self._read(slice(1, None))
+
+    def _read(self, which: slice) -> None:
+        try:
+            self.workers[which] = [_context() for _ in self.workers[which]]
+        except OSError as error:
+            print(f"reload: {os.environ['MTLS_TRUSTSTORE']}: {error}", file=sys.stderr, flush=True)
+
+
+class _Connection(socketserver.BaseRequestHandler):
+    """One connection: one request, one answer."""
+
+    def handle(self) -> None:
+        server = cast("_Server", self.server)
+        worker = server.workers[next(server.numbers) % len(server.workers)]
+        try:
+            with worker.wrap_socket(self.request, server_side=True) as connection:
+                _answer(connection)
+        except OSError:
+            pass
+
+
+def _answer(connection: socket.socket) -> None:
+    received = b""
+    while b"\r\n\r\n" not in received:
+        data = connection.recv(65_536)
+        if not data:
+            return
+        received += data
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.environ["MTLS_SERVER_CERT"], os.environ["MTLS_SERVER_KEY"])
+    context.load_verify_locations(os.environ["MTLS_TRUSTSTORE"])
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.num_tickets = 0
+    return context
+
+
+def main() -> None:
+    """Serve until a signal ends us."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lag", type=float, default=0, metavar="SECONDS", help="how late a worker takes a reload over")
+    parser.add_argument("--workers", type=int, default=1, help="how many there are")
+    parser.add_argument("--all", action="store_true", help="all of them lag, instead of the first")
+    parser.add_argument("--user", type=int, metavar="UID", help="become this user once the port is open")
+    options = parser.parse_args()
+    with _Server(options) as server:
+        signal.signal(signal.SIGHUP, lambda *_: server.reload())
+        if options.user is not None:
+            os.setuid(options.user)
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
