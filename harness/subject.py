@@ -23,7 +23,6 @@ from .outcome import Case, Event, Result
 from .pki.credential import Credential
 from .reproduce import Reproducer
 from .tls.observation import Observation, Phase, TlsVersion, Trouble
-from .tls.probe import Request
 from .verdict import Decision, Evidence, Verdict, judge, judge_control
 
 __all__ = ["CaseLog", "Subject"]
@@ -82,8 +81,8 @@ class Subject:
         self._log.happened(str(reloaded))
         self._log.notes.append(str(reloaded))
         if not reloaded.in_effect:
-            within = f"the {reloaded.how} had not taken effect within --reload-within {self.instance.target.reload_within:g} s"
-            self._log.late = f"{within}{self.instance.last_words}"
+            seconds, said = self.instance.target.reload_within, self.instance.last_words
+            self._log.late = f"the {reloaded.how} had not taken effect within --reload-within {seconds:g} s{said}"
         return reloaded
 
     def accepts(
@@ -334,15 +333,11 @@ class Subject:
     ) -> tuple[Observation, Verdict]:
         """Of who should be let in: a close that does not happen again is no refusal, but no service either."""
         again, verdict = as_confirmed(
-            seen, verdict, partial(self._judged, ask, before), lambda: self._fresh_control(tls)
+            seen, verdict, partial(self._judged, ask, before), lambda: self._controls.control_seen(tls, fresh=True)[1]
         )
         if not verdict.accepted:
             return again, verdict
-        text = f"inconclusive: closed without alert or answer, and {verdict.text} when tried again: is there a limit?"
-        return seen, Verdict(Decision.INCONCLUSIVE, text)
-
-    def _fresh_control(self, tls: TlsVersion, request: Request = Request()) -> Verdict:
-        return self._controls.control_seen(tls, request, fresh=True)[1]
+        return seen, Verdict(Decision.INCONCLUSIVE, f"inconclusive: closed, then {verdict.text}: is there a limit?")
 
     def _unlike(self, twin: Credential | None, what: str, tls: TlsVersion) -> Case | None:
         """An inconclusive case when *twin* is not let in; None when it is, or when there is none."""
@@ -373,7 +368,9 @@ class Subject:
             seen, verdict = again()
             if not verdict.rejected:
                 break
-        seen, verdict = as_confirmed(seen, verdict, again, lambda: self._fresh_control(tls, approach.request))
+        seen, verdict = as_confirmed(
+            seen, verdict, again, lambda: self._controls.control_seen(tls, approach.request, fresh=True)[1]
+        )
         after, control_verdict = self._controls.control_seen(tls, approach.request, fresh=True)
         result, reason = self._rejection(verdict, control_verdict, tls)
         if result is not Result.PASSED:

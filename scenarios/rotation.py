@@ -136,5 +136,25 @@ def drill(mtls_trial: Trial) -> None:
             rotation.run()
 
 
+@scenario(
+    level=MUST,
+    profiles=(GATEWAY,),
+    needs=("start",),
+    references=(f"{_AWS}, step 2", "RFC 5280 6.1.3(a)(2)"),
+    remedy="""Check the dates of the certificate that is presented, and of no other with its name: an old certificate that has
+    expired in the truststore is no reason to let it in, nor to keep the new one out. Remove it all the same.""",
+)
+def expired_old_beside_new(mtls_trial: Trial) -> None:
+    """After a late rotation the expired old certificate MUST be refused, and the new one beside it MUST be accepted.
+
+    Truststore [expired old, new], then [new, expired old]; present each.
+    """
+    old, new = mtls_trial.defect("expired"), mtls_trial.new_gateway("new certificate")
+    for order, trusted in (("expired old one first", (old, new)), ("new one first", (new, old))):
+        with mtls_trial.start(*(one.leaf for one in trusted)) as backend:
+            backend.accepts(new, f"new certificate, {order} in the truststore")
+            backend.rejects(old, f"expired old certificate, {order} in the truststore")
+
+
 def _old_and_new(trial: Trial) -> tuple[Credential, Credential]:
     return trial.new_gateway("old certificate"), trial.new_gateway("new certificate")

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from ...tls.policy import NOT_AFTER, NOT_BEFORE, Check, Peer, refusal_of_request
 from ..reference import Behaviour
-from .changes import with_check, without
+from .changes import also, with_check, without
 from .registry import fault
 
 
@@ -33,6 +33,18 @@ def leaf_dates_only(behaviour: Behaviour) -> Behaviour:
         return lambda peer: any(error.depth == 0 and error.code in codes for error in peer.errors)
 
     return with_check(with_check(behaviour, NOT_AFTER, at_leaf({10, 14})), NOT_BEFORE, at_leaf({9, 13}))
+
+
+@fault("Envoy, which refuses the new gateway certificate behind the expired old one")
+def expired_hides_namesakes(behaviour: Behaviour) -> Behaviour:
+    """Takes the first certificate of the peer's name in the truststore, and refuses if that one has expired."""
+
+    def broken(peer: Peer) -> bool:
+        namesakes = (one for one in peer.trusted if peer.certificate and one.subject == peer.certificate.subject)
+        first = next(namesakes, None)
+        return first is not None and first.not_valid_after_utc < peer.now
+
+    return also(behaviour, "namesake", "the first trusted certificate of that name has expired", broken)
 
 
 @fault("authentication caches by certificate")

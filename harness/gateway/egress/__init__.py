@@ -13,7 +13,11 @@
 
 The modules: ``egress`` (send, retry), ``pool``, ``connection`` (asyncio), ``dial`` (names and TCP), ``tls`` (without
 I/O), ``verify`` (the server's certificate), ``head`` and ``reader`` and ``body`` (HTTP/1.1), ``failures`` (AWS's words),
-``model``.
+``flight`` (the handshake's plaintext), ``model``.
+
+A body that ends with the connection is complete whether or not the backend said close_notify; ``not_presented`` knows two
+words beside the contract's, ``expired`` (present_expired is off) and ``key-not-acceptable`` (the backend takes no
+signature that our key can make).
 """
 
 from __future__ import annotations

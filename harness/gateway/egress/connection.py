@@ -67,7 +67,7 @@ class Connection(asyncio.Protocol):
         self._writable: asyncio.Future[None] | None = None
         self._sending: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._timeout = 0.0
+        self._stall = 0.0
         self._paused = False
 
     # --- an exchange
@@ -80,17 +80,18 @@ class Connection(asyncio.Protocol):
         *,
         bodiless: bool,
         timeout: float,
+        stall: float,
     ) -> asyncio.Future[Answer | Failure]:
         """Send a request; the future gets the head of the answer or why there is none.
 
-        *bodiless*: the answer has no body (HEAD). *timeout*, in seconds, is for the head of the answer, and for each
-        wait for a piece of its body. The future raises what the body's iterator raised.
+        *bodiless*: the answer has no body (HEAD). *timeout*, in seconds, is for the head of the answer, *stall* for
+        each wait for a piece of its body. The future raises what the body's iterator raised.
         """
         self.requests += 1
         self.idle_since = None
         self.answered = False
         self._reader = Reader(bodiless=bodiless)
-        self._timeout = timeout
+        self._stall = stall
         self._head = answer = self._loop.create_future()
         if self.ended is not None:
             answer.set_result(self.ended)
@@ -112,7 +113,7 @@ class Connection(asyncio.Protocol):
         if reader is not self._reader or self.ended is not None:
             return self.ended or CLOSED
         self._more = self._loop.create_future()
-        self._timer = self._loop.call_later(self._timeout, self._time_out)
+        self._timer = self._loop.call_later(self._stall, self._time_out)
         try:
             await self._more
         except asyncio.CancelledError:
@@ -254,7 +255,7 @@ class Connection(asyncio.Protocol):
     # --- in between
 
     def _write(self, data: bytes) -> None:
-        if self._transport is None or self.ended is not None:
+        if self._transport is None or self.ended is not None or self._transport.is_closing():
             return
         if self.tls is not None:
             try:
@@ -318,6 +319,8 @@ class Connection(asyncio.Protocol):
                     self._write(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
                     if self._writable is not None:
                         await self._writable
+                    if self._transport is None or self._transport.is_closing():
+                        return  # what the backend said before it closed comes with the loss of the connection
                 sent += len(piece)
             if length is not None and sent != length:
                 raise ValueError(f"request body: expected {length} octets, saw {sent}. Give the true length, or none.")
@@ -349,3 +352,4 @@ async def _slices(body: bytes) -> AsyncIterator[bytes]:
     view = memoryview(body)
     for start in range(0, len(body), _SLICE):
         yield bytes(view[start : start + _SLICE])
+        await asyncio.sleep(0)  # a backend that reads fast leaves no turn to others

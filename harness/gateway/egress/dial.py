@@ -11,7 +11,7 @@ from .connection import Connection
 from .failures import CLOSED, NO_ADDRESS
 from .model import Failure
 
-__all__ = ["dial", "is_address", "wire_name"]
+__all__ = ["dial", "server_name"]
 
 
 async def dial(make: Callable[[], Connection], host: str, port: int, deadline: float) -> Failure | None:
@@ -38,13 +38,13 @@ async def dial(make: Callable[[], Connection], host: str, port: int, deadline: f
 
 async def _addresses(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[tuple[str, int]]:
     """Address and family, in the resolver's order."""
-    if is_address(host):
+    if _is_address(host):
         return [(host, socket.AF_INET6 if ":" in host else socket.AF_INET)]
     found = await loop.getaddrinfo(wire_name(host), port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys((str(address[0]), int(family)) for family, _, _, _, address in found))
 
 
-def is_address(host: str) -> bool:
+def _is_address(host: str) -> bool:
     """Whether *host* is an IP address; a name otherwise."""
     try:
         ip_address(host)
@@ -53,6 +53,14 @@ def is_address(host: str) -> bool:
     return True
 
 
+def server_name(host: str) -> bytes | None:
+    """What stands in SNI: a name without its final dot, nothing for an address (RFC 6066 3) or what can be no name."""
+    try:
+        return None if _is_address(host) else wire_name(host)
+    except UnicodeError:
+        return None
+
+
 def wire_name(host: str) -> bytes:
-    """A host name as it stands in SNI: A-labels, no final dot (RFC 6066 3). Raises UnicodeError for what is no name."""
+    """A host name for the resolver and for SNI, in A-labels. Raises UnicodeError for what can be no name."""
     return host.rstrip(".").encode("idna")

@@ -13,8 +13,8 @@ from OpenSSL import SSL
 from ...clock import Clock, system_clock
 from ...pki.credential import Credential
 from .connection import Connection
-from .dial import dial, is_address, wire_name
-from .failures import CLOSED, NO_ADDRESS, TIMED_OUT
+from .dial import dial, server_name
+from .failures import CLOSED, TIMED_OUT
 from .head import write_head
 from .model import Answer, Attempt, ConnectionRecord, Destination, Exchange, Failure, Key, Outgoing
 from .pool import Pool
@@ -103,17 +103,13 @@ class Egress:
         if connection is not None:
             if connection.key.credential is destination.credential:
                 connection.destination = destination
-            result = await self._attempt(connection, outgoing, head, body, deadline, attempts)
+            result = await self._attempt(connection, outgoing, head, body, deadline, timeout, attempts)
             stale = result is CLOSED and connection.peer_closed and not connection.answered
             if not stale or (isinstance(body, _Watched) and body.begun):
                 return _exchange(attempts, result)
-        try:
-            connection = self._new_connection(key, destination)
-        except UnicodeError:  # no name can be so
-            attempts.append(Attempt(len(attempts) + 1, None, False, None, NO_ADDRESS.outcome, None, 0.0))
-            return Exchange(attempts, None, NO_ADDRESS)
+        connection = self._new_connection(key, destination)
         connection.keep = not fresh
-        result = await self._attempt(connection, outgoing, head, body, deadline, attempts)
+        result = await self._attempt(connection, outgoing, head, body, deadline, timeout, attempts)
         return _exchange(attempts, result)
 
     async def _attempt(
@@ -123,6 +119,7 @@ class Egress:
         head: bytes,
         body: bytes | AsyncIterator[bytes] | None,
         deadline: float,
+        timeout: float,
         attempts: list[Attempt],
     ) -> Answer | Failure:
         """Send once, over *connection*; noted in *attempts*."""
@@ -138,6 +135,7 @@ class Egress:
                     outgoing.length,
                     bodiless=outgoing.method == "HEAD",
                     timeout=deadline - self._loop.time(),
+                    stall=timeout,
                 )
         except asyncio.CancelledError:
             connection.abort(CLOSED)
@@ -224,7 +222,7 @@ class Egress:
                 needs_root=settings.skip_needs_root,
             )
 
-        name = None if is_address(host) else wire_name(host)
+        name = server_name(host)
         return ClientTls(presentation, host, name, judge_server, self._sessions.get(key) if resumption else None)
 
     def _context(self, credential: Credential | None, resumption: bool, choosy: bool) -> SSL.Context:

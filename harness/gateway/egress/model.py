@@ -153,7 +153,7 @@ class Attempt:
 
     number: int
     connection: str | None
-    """None if the host cannot be the name of anything."""
+    """Its id; None when no connection was tried."""
     reused: bool
     tls: TlsRecord | None
     """None for http://."""

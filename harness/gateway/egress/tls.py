@@ -8,6 +8,7 @@ once the server's certificates were read, and before anything of our second flig
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,11 +23,12 @@ from ...tls.alerts import CLOSE_NOTIFY, alert_name
 from .failures import CLOSED, TLS_TROUBLE, alert_failure, certificate_failure
 from .flight import holds_certificate, requested_names
 from .model import Failure, NotPresented, TlsRecord
-from .verify import ServerCertificate
+from .verify import UNREADABLE, ServerCertificate
 
 __all__ = ["ClientTls", "Presentation", "Session", "new_context", "withheld"]
 
 _APPLICATION_DATA = 23
+_FATAL = 2
 _RECORD = 16_384
 _LONGEST_RECORD = 18_500
 _CERTIFICATE_UNKNOWN = bytes((21, 3, 3, 0, 2, 2, 46))
@@ -73,6 +75,7 @@ class ClientTls:
         self.closed: Literal["clean", "abrupt"] | None = None
         """``clean`` once the peer has said close_notify; ``abrupt`` is for TCP to notice."""
         self.alert: int | None = None
+        self._alert_is_fatal = False
         self.server: ServerCertificate | None = None
         self._requested = self._certificate_read = self._answered_request = self._presented = False
         self._not_presented: NotPresented | None = presentation.withheld
@@ -100,7 +103,7 @@ class ClientTls:
             if not where & SSL.SSL_CB_READ:
                 self._unsent = True
             elif value & 0xFF != CLOSE_NOTIFY:
-                self.alert = value & 0xFF
+                self.alert, self._alert_is_fatal = value & 0xFF, value >> 8 == _FATAL
         elif where & SSL.SSL_CB_LOOP:
             step = connection.get_state_string()
             if step == b"SSLv3/TLS read server certificate":
@@ -145,7 +148,10 @@ class ClientTls:
         except SSL.Error:
             self._unsent = True
             if self.failure is None:
-                self.failure = TLS_TROUBLE if self.alert is None else alert_failure(self.alert)
+                if self.alert is not None and self._alert_is_fatal:
+                    self.failure = alert_failure(self.alert)
+                else:
+                    self.failure = TLS_TROUBLE
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _hold(self, flight: bytes) -> bytes:
@@ -209,11 +215,12 @@ class ClientTls:
 
     def _judge_server(self) -> None:
         try:
-            chain = self._tls.get_peer_cert_chain(as_cryptography=True)
-            if not chain:
-                raise ValueError("no certificate")
-            self.server = server = self._judge(chain)
-        except (ValueError, x509.InvalidVersion):  # cryptography reads certificates more strictly than OpenSSL does
+            with warnings.catch_warnings(action="ignore"):  # cryptography's, of certificates that are none of ours
+                chain = self._tls.get_peer_cert_chain(as_cryptography=True)
+                if not chain:
+                    raise ValueError("no certificate")
+                self.server = server = self._judge(chain)
+        except UNREADABLE:
             self.server = server = ServerCertificate("broken-chain", "(unreadable)", "(unreadable)", self._digest())
         if server.verdict != "ok":
             self.failure = certificate_failure(server.verdict, self._host, server.java_subject)

@@ -8,6 +8,7 @@ X509_V_FLAG_PARTIAL_CHAIN stays off: a path ends in a self-signed certificate.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -18,9 +19,12 @@ from OpenSSL import SSL, crypto
 
 from ...pki.names import matches, names_of
 
-__all__ = ["ServerCertificate", "Trust", "Verdict", "judge"]
+__all__ = ["UNREADABLE", "ServerCertificate", "Trust", "Verdict", "judge"]
 
 Verdict = Literal["ok", "untrusted", "expired", "not-yet-valid", "host-mismatch", "bad-root", "broken-chain"]
+
+UNREADABLE = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What cryptography raises for certificates that OpenSSL took; parts are parsed on first use, so ``judge`` raises them too."""
 
 _BAD_SIGNATURE, _NOT_YET_VALID, _EXPIRED = 7, 9, 10
 _NO_PATH = frozenset({2, 18, 19, 20, 21, 27, 28})
@@ -156,6 +160,9 @@ def _path(
     try:
         return [one.to_cryptography() for one in context.get_verified_chain()]
     except crypto.X509StoreContextError as error:
+        # OpenSSL's errors stay queued in the thread, where other connections would take them for theirs; this empties it
+        with suppress(crypto.Error):
+            crypto.load_certificate(crypto.FILETYPE_ASN1, b"")
         code, depth, _ = error.errors
         return _Broken(code, depth, error.certificate.to_cryptography())
 
@@ -176,7 +183,7 @@ def _named(found: list[x509.Certificate] | _Broken) -> Verdict:
 def _made_out_to(leaf: x509.Certificate, host: str) -> bool:
     try:
         leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return False  # the CN alone does not count (RFC 9525 2)
     return matches(host, names_of(leaf))
 
@@ -189,7 +196,7 @@ def _is_root(certificate: x509.Certificate) -> bool:
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return False
     return _self_signed(certificate) and constraints.ca and usage.key_cert_sign
 

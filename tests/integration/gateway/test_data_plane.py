@@ -524,6 +524,16 @@ def test_what_is_no_http_gets_a_400_and_the_gateway_goes_on(gateway: Running, da
     assert gateway.manage("GET", "health").status == 200
 
 
+@pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", bytes(100)], ids=["HTTP", "zeros"])
+def test_what_is_no_tls_ends_the_connection_on_the_tls_port(gateway: Running, data: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", gateway.gateway.tls_port), timeout=10) as connection:
+        connection.sendall(data)
+        with suppress(ConnectionResetError):
+            assert b"HTTP/" not in read_all(connection)
+
+    assert by_tls(gateway, "localhost", "localhost").startswith(b"HTTP/1.1 403 ")
+
+
 def test_a_caller_that_goes_away_in_the_middle_does_no_harm(gateway: Running, server: Backend) -> None:
     api = gateway.api(f"{server.url}/")
     head = f"POST {gateway.path(api, '/x')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"

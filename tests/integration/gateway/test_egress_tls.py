@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL import crypto
 
 from pytest_mtls.harness.gateway.egress import Exchange, Trust
 from pytest_mtls.harness.pki.authority import Hierarchy, new_hierarchy, server_credential
@@ -21,7 +25,7 @@ from pytest_mtls.harness.pki.keys import new_ec_key
 from pytest_mtls.harness.tls.observation import TlsVersion
 
 from ..dialogue import Dialogue, Gone
-from ..peers import Peers, serve
+from ..peers import Peer, Peers, serve, server_context
 from ..scripts import after_handshake, after_request, alert, at_certificate, unasked, vanish
 from .egress_support import (
     egress,
@@ -46,6 +50,7 @@ VALIDITY = (
     "Execution failed due to configuration error: PKIX path validation failed: "
     "java.security.cert.CertPathValidatorException: validity check failed"
 )
+LATIN = ("\N{LATIN SMALL LETTER E WITH ACUTE}" * 4).encode()
 NETWORK = "Execution failed due to a network error communicating with endpoint: Connection is closed"
 
 
@@ -355,6 +360,70 @@ def test_server_that_is_refused_gets_an_alert_and_no_certificate(tls12: Peers) -
     assert len(seen) == 2 and "certificate unknown" in str(seen[0]) and seen[1] == ()
 
 
+@BOTH_MODES
+@pytest.mark.parametrize(
+    ("good", "odd"),
+    [
+        (b"\x0c\x08" + LATIN, b"\x14\x08" + b"\xe9" * 8),
+        (b"\2\4\x12\x34\x56\x78", b"\2\4\x82\x34\x56\x78"),
+        (b"\xa0\3\2\1\2", b"\xa0\3\2\1\7"),
+    ],
+    ids=["Latin-1 name", "negative serial", "version 8"],
+)
+def test_odd_server_certificate_is_refused(tls12: Peers, tmp_path: Path, skip: bool, good: bytes, odd: bytes) -> None:
+    key, now = new_ec_key(), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, LATIN.decode())])
+    certificate = self_signed(name, key, now - timedelta(days=1), now + timedelta(days=1), serial=0x12345678)
+    path = tmp_path / "server.der"
+    path.write_bytes(certificate.public_bytes(Encoding.DER).replace(good, odd))
+    context = server_context(replace(server(), chain=()), (TlsVersion.TLS12,))
+    context.use_certificate_file(str(path), crypto.FILETYPE_ASN1)
+    context.use_privatekey(key)
+    peer = tls12.listen(Peer("127.0.0.1", context))
+
+    exchange = send_to(peer.port, insecure_skip_verification=skip)
+
+    tls = one_attempt(exchange)["server_certificate"]
+    assert line(exchange) == PATH
+    assert tls is not None
+    assert tls["verdict"] in ("untrusted", "bad-root", "broken-chain")
+    assert tls["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_refused_server_spoils_no_other_connection() -> None:
+    """OpenSSL queues its errors by thread, and connections share the loop's thread."""
+    twin = _lookalike_root(hierarchy())
+    forged = issue(
+        server().leaf.subject,
+        server().key,
+        server().leaf.not_valid_before_utc,
+        server().leaf.not_valid_after_utc,
+        issuer=hierarchy().root.subject,
+        issuer_key=twin.key,
+    )
+    release, arrived = asyncio.Event(), asyncio.Event()
+
+    async def wait(request: web.BaseRequest) -> web.Response:
+        arrived.set()
+        await release.wait()
+        return web.Response(text="fine")
+
+    async def run() -> None:
+        async with (
+            serve_http(wait) as good,
+            serve_http(wait, credential=Credential(forged, server().key)) as bad,
+            egress() as sender,
+        ):
+            task = asyncio.create_task(sender.send(get(), to(good), timeout=10))
+            await arrived.wait()
+            refused(await sender.send(get(), to(bad), timeout=10), "broken-chain")
+            release.set()
+            exchange = await task
+            assert exchange.answer is not None and await exchange.answer.read() == b"fine"
+
+    in_loop(run)
+
+
 def _self_signed_server() -> Credential:
     key, now = new_ec_key(), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "localhost")])
@@ -402,7 +471,7 @@ def test_alert_while_a_big_body_is_still_being_written_is_read(tls12: Peers) -> 
         async with egress() as sender:
             return await sender.send(get(method="POST", body=bytes(8_000_000)), to(peer.port), timeout=10)
 
-    assert line(in_loop(run)).endswith(("bad_record_mac", "Connection is closed"))
+    assert line(in_loop(run)).endswith("Received fatal alert: bad_record_mac")
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ class World:
             "httpMethod": ["GET", "PUT", "ANY"],
             "statusCode": ["200"],
             "deploymentId": [deployment, second],
-            "stageName": ["prod"],
+            "stageName": ["prod", "test"],
             "clientCertificateId": [certificate],
             "authorizerId": [authorizer],
             "apiId": [http],
@@ -205,7 +205,7 @@ def _is_proper(answer: Answer | TestInvoke) -> None:
 
 
 _EVERY = st.sampled_from(sorted(OPERATIONS))
-_fuzz = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+_fuzz = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @_fuzz
