@@ -10,6 +10,7 @@ from . import answers
 from .answers import Fixed, Header, Refused, Reply, apigw_id
 from .context import Context
 from .egress import BodyError
+from .execution_log import ExecutionLog
 from .ids import new_request_id, new_trace_id
 from .incoming import PATIENCE, Body, CallerGone, open_body
 from .invocation import Invocation, Invoker, Result, Streamed
@@ -173,11 +174,11 @@ async def _reply(request: web.BaseRequest, result: Result, identity: list[Header
             return Reply(result.status, headers, None, reason=result.reason, length=length)
         return Reply(result.status, headers, result.body, reason=result.reason)
     reply = Reply(result.status, headers, None, reason=result.reason, length=result.body.length)
-    await _stream(request, reply, result.body)
+    await _stream(request, reply, result.body, result.log)
     return reply
 
 
-async def _stream(request: web.BaseRequest, reply: Reply, body: Streamed) -> None:
+async def _stream(request: web.BaseRequest, reply: Reply, body: Streamed, log: ExecutionLog) -> None:
     """Pass the backend's body on piece by piece, at the caller's pace."""
     try:
         await reply.prepare(request)
@@ -187,7 +188,8 @@ async def _stream(request: web.BaseRequest, reply: Reply, body: Streamed) -> Non
         await reply.write_eof()
     except BodyError as error:
         body.entry["outcome"] = error.failure.outcome
-        body.entry["execution_log"].append(error.failure.line)
+        log.fail(error.failure.line, None)
+        body.entry["execution_log"] = log.lines
         reply.break_off()
     except BaseException:
         reply.break_off()

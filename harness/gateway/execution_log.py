@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from ..clock import Clock
 from .answers import Header
@@ -19,21 +20,29 @@ _OPEN_END = 6
 
 
 class ExecutionLog:
-    """The lines of one attempt. With *clock* each line keeps its moment, for ``text``."""
+    """The lines of one attempt, written when they are first read. With *clock* each keeps its moment, for ``text``.
 
-    __slots__ = ("_clock", "_moments", "lines")
+    Most logs are never read, and writing one takes as long as a quarter of its request.
+    """
+
+    __slots__ = ("_clock", "_lines", "_moments", "_steps")
 
     def __init__(self, clock: Clock | None = None, *, lines: Sequence[str] = ()) -> None:
-        self.lines = list(lines)
+        self._lines = list(lines)
         self._clock = clock
         self._moments: list[datetime] = []
+        self._steps: list[tuple[Callable[..., Iterable[str]], tuple[Any, ...]]] = []
 
-    def say(self, *lines: str) -> None:
-        """Add lines."""
-        for line in lines:
-            self.lines.append(line if len(line) <= CUT_AT else f"{line[:CUT_AT]} [TRUNCATED]")
-            if self._clock is not None:
-                self._moments.append(self._clock())
+    @property
+    def lines(self) -> list[str]:
+        """All lines; always the same list, which is brought up to date by reading this."""
+        for write, facts in self._steps:
+            for line in write(*facts):
+                self._lines.append(line if len(line) <= CUT_AT else f"{line[:CUT_AT]} [TRUNCATED]")
+                if self._clock is not None:
+                    self._moments.append(self._clock())
+        self._steps.clear()
+        return self._lines
 
     def begin(
         self,
@@ -42,56 +51,82 @@ class ExecutionLog:
         resource_path: str,
         *,
         path: Mapping[str, str],
-        query: Iterable[Header],
-        headers: Iterable[Header],
+        query: str,
+        headers: Sequence[Header],
         body: bytes | None,
     ) -> None:
-        """What the caller asked."""
-        self.say(
-            f"Starting execution for request: {request_id}",
-            f"HTTP Method: {method}, Resource Path: {resource_path}",
-            f"Method request path: {shown(path.items())}",
-            f"Method request query string: {shown(query)}",
-            f"Method request headers: {shown(headers)}",
-            f"Method request body before transformations: {_text(body)}",
-        )
+        """What the caller asked; *query* as it stands in the URL."""
+        self._note(_begun, request_id, method, resource_path, path, query, headers, _excerpt(body))
 
-    def send(self, uri: str, headers: Iterable[Header], body: bytes | None) -> None:
+    def send(self, uri: str, headers: Sequence[Header], body: bytes | None) -> None:
         """What goes to the backend."""
-        self.say(
-            f"Endpoint request URI: {uri}",
-            f"Endpoint request headers: {shown(headers)}",
-            f"Endpoint request body after transformations: {_text(body)}",
-            f"Sending request to {uri}",
-        )
+        self._note(_sent, uri, headers, _excerpt(body))
 
-    def receive(self, status: int, latency_ms: float, headers: Iterable[Header], body: bytes | None) -> None:
+    def receive(self, status: int, latency_ms: float, headers: Sequence[Header], body: bytes | None) -> None:
         """What the backend answered."""
-        self.say(
-            f"Received response. Status: {status}, Integration latency: {round(latency_ms)} ms",
-            f"Endpoint response headers: {shown(headers)}",
-            f"Endpoint response body before transformations: {_text(body)}",
-        )
+        self._note(_received, status, latency_ms, headers, _excerpt(body))
 
-    def complete(self, status: int, headers: Iterable[Header], body: bytes | None) -> None:
+    def complete(self, status: int, headers: Sequence[Header], body: bytes | None) -> None:
         """What the caller gets."""
-        self.say(
-            f"Method response body after transformations: {_text(body)}",
-            f"Method response headers: {shown(headers)}",
-            "Successfully completed execution",
-            f"Method completed with status: {status}",
-        )
+        self._note(_completed, status, headers, _excerpt(body))
 
     def fail(self, line: str, status: int | None) -> None:
-        """Why there was no answer, and what the caller gets (None: the request is tried once more)."""
-        self.say(line)
-        if status is not None:
-            self.say(f"Method completed with status: {status}")
+        """Why there was no answer, and what the caller gets (None: that is not for this attempt to say)."""
+        self._note(_failed, line, status)
 
     def text(self, request_id: str) -> str:
         """The log as TestInvokeMethod returns it: each line with its moment, a line end behind the last one too."""
-        stamped = [f"{_stamp(moment)} : {line}" for moment, line in zip(self._moments, self.lines, strict=True)]
+        stamped = [f"{_stamp(moment)} : {line}" for line, moment in zip(self.lines, self._moments, strict=True)]
         return "\n".join([f"Execution log for request {request_id}", *stamped, ""])
+
+    def _note(self, write: Callable[..., Iterable[str]], *facts: Any) -> None:
+        self._steps.append((write, facts))
+        if self._clock is not None:
+            _ = self.lines  # now is their moment
+
+
+def _begun(
+    request_id: str,
+    method: str,
+    resource_path: str,
+    path: Mapping[str, str],
+    query: str,
+    headers: Sequence[Header],
+    body: bytes,
+) -> Iterable[str]:
+    pairs = [pair.partition("=")[::2] for pair in query.split("&") if pair]
+    yield f"Starting execution for request: {request_id}"
+    yield f"HTTP Method: {method}, Resource Path: {resource_path}"
+    yield f"Method request path: {shown(path.items())}"
+    yield f"Method request query string: {shown(pairs)}"
+    yield f"Method request headers: {shown(headers)}"
+    yield f"Method request body before transformations: {_text(body)}"
+
+
+def _sent(uri: str, headers: Sequence[Header], body: bytes) -> Iterable[str]:
+    yield f"Endpoint request URI: {uri}"
+    yield f"Endpoint request headers: {shown(headers)}"
+    yield f"Endpoint request body after transformations: {_text(body)}"
+    yield f"Sending request to {uri}"
+
+
+def _received(status: int, latency_ms: float, headers: Sequence[Header], body: bytes) -> Iterable[str]:
+    yield f"Received response. Status: {status}, Integration latency: {round(latency_ms)} ms"
+    yield f"Endpoint response headers: {shown(headers)}"
+    yield f"Endpoint response body before transformations: {_text(body)}"
+
+
+def _completed(status: int, headers: Sequence[Header], body: bytes) -> Iterable[str]:
+    yield f"Method response body after transformations: {_text(body)}"
+    yield f"Method response headers: {shown(headers)}"
+    yield "Successfully completed execution"
+    yield f"Method completed with status: {status}"
+
+
+def _failed(line: str, status: int | None) -> Iterable[str]:
+    yield line
+    if status is not None:
+        yield f"Method completed with status: {status}"
 
 
 def shown(pairs: Iterable[Header]) -> str:
@@ -106,9 +141,13 @@ def shown(pairs: Iterable[Header]) -> str:
     return "{" + ", ".join(f"{name}={value}" for name, value in values.items()) + "}"
 
 
-def _text(body: bytes | None) -> str:
-    # four octets of UTF-8 at most make a character; what is behind them is cut anyway
-    return "" if body is None else body[: 4 * CUT_AT].decode("utf-8", "replace")
+def _excerpt(body: bytes | None) -> bytes:
+    """As much of a body as can be seen: a character has four octets of UTF-8 at most."""
+    return b"" if body is None else body[: 4 * CUT_AT]
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "replace")
 
 
 def _stamp(moment: datetime) -> str:

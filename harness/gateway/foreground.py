@@ -173,7 +173,7 @@ class _SpokenLog(Log):
         entry = super().add(kind, request_id, **members)
         shown = (f"{name}={_brief(value)}" for name, value in members.items() if name != "execution_log")
         print(entry["time"], kind, *shown, file=sys.stderr, flush=True)
-        for line in members.get("execution_log", ()):
+        for line in members.get("execution_log", tuple)():
             print(f"  ({request_id}) {line}", file=sys.stderr, flush=True)
         return entry
 

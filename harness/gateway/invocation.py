@@ -63,7 +63,7 @@ class Streamed:
     rest: AnswerBody
     length: int | None
     entry: dict[str, Any]
-    """The log's, to which a break in the body is added."""
+    """The log's, in which a break in the body is noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,14 +231,13 @@ class Invoker:
 
     def _new_log(self, one: Invocation) -> ExecutionLog:
         log, call = ExecutionLog(one.clock), one.call
-        query = (pair.partition("=")[::2] for pair in call.query.split("&") if pair)
         body = one.body if isinstance(one.body, bytes) else None
         log.begin(
             one.request_id,
             call.method,
             one.resource_path,
             path=call.parameters,
-            query=query,
+            query=call.query,
             headers=call.headers,
             body=body,
         )
@@ -260,7 +259,7 @@ class Invoker:
             backend_status=attempt.backend_status,
             returned_status=returned,
             latency_ms=attempt.latency_ms,
-            execution_log=log.lines,
+            execution_log=lambda: log.lines,
             tls=attempt.tls,
         )
 

@@ -29,7 +29,10 @@ class Log:
         self._next = 0
 
     def add(self, kind: Kind, request_id: str | None, /, **members: Any) -> dict[str, Any]:
-        """Append an entry and return it; what is learnt later may still be filled in."""
+        """Append an entry and return it; what is learnt later may still be filled in.
+
+        A member may be a function of no arguments: what it returns takes its place when the entry is first read.
+        """
         self._next += 1
         entry = {"seq": self._next, "kind": kind, "time": iso(self._clock()), "request_id": request_id, **members}
         self._entries.append(entry)
@@ -57,7 +60,10 @@ class Log:
             for entry in self._entries
             if entry["seq"] > since and all(entry.get(name) == value for name, value in conditions)
         ]
-        return list(found if limit is None else found[:limit])
+        chosen = found if limit is None else found[:limit]
+        for entry in chosen:
+            entry.update({name: value() for name, value in entry.items() if callable(value)})
+        return list(chosen)
 
     def clear(self) -> None:
         """Forget all entries; the numbers go on."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pytest_mtls.harness.gateway.execution_log import CUT_AT, ExecutionLog, shown
+from pytest_mtls.harness.gateway.log import Log
 
 NOON = datetime(2025, 3, 20, 10, 0, 0, tzinfo=UTC)
 
@@ -14,7 +15,7 @@ NOON = datetime(2025, 3, 20, 10, 0, 0, tzinfo=UTC)
 def whole_log() -> ExecutionLog:
     """A request that went well, at NOON."""
     log = ExecutionLog(lambda: NOON)
-    log.begin("r-1", "GET", "/x/{id}", path={"id": "7"}, query=[("a", "1")], headers=[("Accept", "*/*")], body=b"")
+    log.begin("r-1", "GET", "/x/{id}", path={"id": "7"}, query="a=1", headers=[("Accept", "*/*")], body=b"")
     log.send("https://localhost:8443/x", [("Host", "localhost:8443")], None)
     log.receive(200, 12.4, [("Content-Type", "text/plain")], b"hello")
     log.complete(200, [("Content-Type", "text/plain")], b"hello")
@@ -91,3 +92,16 @@ def test_a_body_that_is_no_text_does_no_harm() -> None:
     log.receive(200, 1, [], b"\xff\xfe")
 
     assert log.lines[-1] == "Endpoint response body before transformations: \ufffd\ufffd"
+
+
+def test_the_log_s_entry_gets_its_lines_when_it_is_read() -> None:
+    log = Log(lambda: NOON)
+    lines = ExecutionLog()
+    lines.fail("first", None)
+    log.add("integration", "r-1", execution_log=lambda: lines.lines)
+    lines.fail("second", None)
+
+    [entry] = log.entries()
+
+    assert entry["execution_log"] == ["first", "second"]
+    assert log.entries() == [entry]
