@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from .answers import Header
-from .mapping import Call, source
+from .mapping import Call, legal, source
 from .model import Integration, IntegrationResponse
 
 __all__ = ["JSON", "NO_MATCH", "Produced", "content_template", "mock_answer", "produce", "remapped"]
@@ -40,6 +40,10 @@ def remapped(headers: Iterable[Header]) -> list[Header]:
     return [
         (_REMAPPED.get(lower, name), value) for name, value in headers if (lower := name.lower()) not in _HOP_BY_HOP
     ]
+
+
+_FRAMING = frozenset({"connection", "content-length", "date", "transfer-encoding"})
+"""Headers of an answer that the gateway alone decides on."""
 
 
 class Produced(NamedTuple):
@@ -107,8 +111,8 @@ def _made(chosen: IntegrationResponse, status: int, headers: Iterable[Header], c
     for parameter, expression in chosen.response_parameters.items():
         name = parameter.removeprefix("method.response.header.")
         values = _values(expression, given, call)
-        if values:
-            made[name.lower()] = (name, ",".join(values))
+        if values and name.lower() not in _FRAMING:
+            made[name.lower()] = (legal(name), legal(",".join(values)))
     return Produced(status, list(made.values()), body)
 
 

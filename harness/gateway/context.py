@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-__all__ = ["MONTHS", "Context"]
+__all__ = ["MONTHS", "Context", "on_demand"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,3 +65,15 @@ _NAMES: Mapping[str, Callable[[Context], str | None]] = {
     "routeKey": lambda one: one.resource_path,
     "stage": lambda one: one.stage,
 }
+
+
+def on_demand(make: Callable[[], Context]) -> Callable[[str], str | None]:
+    """What a Context gives, made when it is first asked: most requests have no mapping that does."""
+    made: list[Context] = []
+
+    def value(name: str) -> str | None:
+        if not made:
+            made.append(make())
+        return made[0](name)
+
+    return value

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from . import answers
 from .answers import Fixed, Header, Refused, Reply, apigw_id
-from .context import Context
+from .context import Context, on_demand
 from .egress import BodyError
 from .execution_log import ExecutionLog
 from .ids import new_request_id, new_trace_id
@@ -93,22 +93,7 @@ class DataPlane:
             for name, value in request.raw_headers
         ]
         peer = request.remote or ""
-        context = Context(
-            account_id=self._state.account_id,
-            api_id=api.id,
-            stage=stage.name,
-            request_id=request_id,
-            extended_request_id=extended,
-            moment=self._state.now(),
-            http_method=request.method,
-            path=f"/{stage.name}{route.path}",
-            resource_id=endpoint.resource_id,
-            resource_path=endpoint.resource_path,
-            domain_name=request.headers.get("Host", "").partition(":")[0],
-            source_ip=peer,
-            user_agent=request.headers.get("User-Agent", ""),
-            deployment_id=stage.deployment_id,
-        )
+        context = on_demand(lambda: self._context(request, route, request_id, extended))
         call = Call(request.method, route.path, query, headers, route.parameters, stage.variables, context)
         return Invocation(
             request_id=request_id,
@@ -123,6 +108,24 @@ class DataPlane:
             body=body[0],
             length=body[1],
             added=_forwarded(api.id, headers, peer, trace),
+        )
+
+    def _context(self, request: web.BaseRequest, route: Route, request_id: str, extended: str) -> Context:
+        return Context(
+            account_id=self._state.account_id,
+            api_id=route.api.id,
+            stage=route.stage.name,
+            request_id=request_id,
+            extended_request_id=extended,
+            moment=self._state.now(),
+            http_method=request.method,
+            path=f"/{route.stage.name}{route.path}",
+            resource_id=route.endpoint.resource_id,
+            resource_path=route.endpoint.resource_path,
+            domain_name=request.headers.get("Host", "").partition(":")[0],
+            source_ip=request.remote or "",
+            user_agent=request.headers.get("User-Agent", ""),
+            deployment_id=route.stage.deployment_id,
         )
 
 

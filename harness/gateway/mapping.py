@@ -16,7 +16,18 @@ from urllib.parse import quote, unquote, unquote_plus
 from .answers import Header
 from .model import HttpIntegration, Integration
 
-__all__ = ["DROPPED", "Backend", "Call", "InvalidEndpoint", "Mapped", "Plan", "http_plan", "rest_plan", "source"]
+__all__ = [
+    "DROPPED",
+    "Backend",
+    "Call",
+    "InvalidEndpoint",
+    "Mapped",
+    "Plan",
+    "http_plan",
+    "legal",
+    "rest_plan",
+    "source",
+]
 
 
 class InvalidEndpoint(Exception):
@@ -135,15 +146,19 @@ class _Edit(NamedTuple):
     def in_header(self, call: Call) -> str | None:
         values = self.given.values(call)
         text = ",".join(unquote(value) for value in values) if self.given.encoded else ",".join(values)
-        return _ILLEGAL.sub(" ", text) if values else None
+        return legal(text) if values else None
 
     def in_uri(self, call: Call, *, safe: str = "") -> list[str]:
         values = self.given.values(call)
         return list(values) if self.given.encoded else [quote(value, safe=safe) for value in values]
 
 
-# RFC 9110 5.5: a line end in a value would be a header of its own.
 _ILLEGAL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def legal(text: str) -> str:
+    """*text* as a header may have it: a line end would begin a header of its own (RFC 9110 5.5)."""
+    return _ILLEGAL.sub(" ", text)
 
 
 class Backend(NamedTuple):

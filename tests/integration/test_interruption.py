@@ -19,7 +19,7 @@ from pytest_mtls.harness import interrupt
 from pytest_mtls.harness.backend import process as process_module
 from pytest_mtls.harness.backend.contract import Material
 from pytest_mtls.harness.backend.faulty import start_faulty
-from pytest_mtls.harness.backend.process import BackendProcess, running
+from pytest_mtls.harness.backend.process import running
 from pytest_mtls.harness.pki.gateway_certificate import control_credential
 from pytest_mtls.harness.tls.notes import Notes
 from pytest_mtls.harness.tls.observation import Phase, TlsVersion
@@ -264,13 +264,13 @@ def test_an_interruption_while_a_backend_is_ended_does_not_leave_it(
     """One that ignores SIGTERM is killed all the same."""
 
     monkeypatch.setattr(process_module, "_GRACE", 0.2)
-    gone = BackendProcess._group_is_gone
+    gone = process_module._group_is_gone
 
-    def interrupted(process: BackendProcess) -> bool:
+    def interrupted(process: subprocess.Popen[bytes]) -> bool:
         signal.raise_signal(stop)
         return gone(process)
 
-    monkeypatch.setattr(BackendProcess, "_group_is_gone", interrupted)
+    monkeypatch.setattr(process_module, "_group_is_gone", interrupted)
     ready = tmp_path / "ready"
     program = f"import signal; signal.signal(15, signal.SIG_IGN); open({str(ready)!r}, 'w').close(); signal.pause()"
     material = Material(tmp_path, "127.0.0.1", 1)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pytest_mtls.harness.gateway.gateway import Gateway, Options
 
-__all__ = ["Backend", "Got", "Running", "backend", "running"]
+__all__ = ["OK", "Backend", "Got", "Running", "answer", "backend", "read_all", "running"]
 
 _SECONDS = 10.0
 _T = TypeVar("_T")
@@ -166,6 +166,12 @@ def running(options: Options = Options(), **arguments: Any) -> Iterator[Running]
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\r\nok"
+
+
+def answer(status: int = 200, body: bytes = b"", *headers: str) -> bytes:
+    """An answer with a Content-Length."""
+    lines = [f"HTTP/1.1 {status} Made Up", *headers, f"Content-Length: {len(body)}"]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
 @dataclass

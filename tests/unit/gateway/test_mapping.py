@@ -236,13 +236,15 @@ def test_an_integration_response_maps_headers_and_takes_its_template_literally()
             "method.response.header.X-One": "integration.response.header.x-theirs",
             "method.response.header.X-Two": "'two'",
             "method.response.header.X-None": "integration.response.header.nothing",
+            "method.response.header.X-Split": "'a\r\nEvil: 1'",
+            "method.response.header.Content-Length": "'7'",
         },
         response_templates={"text/plain": "$input.body"},
     )
     made = produce(Integration(type="HTTP", responses={"200": response}), 200, [("X-Theirs", "1"), ("X", "2")], call())
 
     assert made is not None
-    assert made.headers == [("Content-Type", "text/plain"), ("X-One", "1"), ("X-Two", "two")]
+    assert made.headers == [("Content-Type", "text/plain"), ("X-One", "1"), ("X-Two", "two"), ("X-Split", "a  Evil: 1")]
     assert made.body == b"$input.body"
 
 
