@@ -160,8 +160,8 @@ class Deployment:
 class Stage:
     """A stage of a REST API. ``client_certificate`` is what GetStage shows, ``in_force`` what the integrations present.
 
-    The two differ while ``redeploy_required`` holds a change back; ``former`` is what was presented before ``switched``
-    (``time.monotonic``), for the settings ``propagation_ms`` and ``linger_ms``.
+    The two differ while ``redeploy_required`` holds a change back; ``former`` is what is presented until
+    ``arrives`` (``time.monotonic``), when a switch has propagated.
     """
 
     name: str
@@ -172,7 +172,7 @@ class Stage:
     """A clientCertificateId or the ARN of an ACM certificate."""
     in_force: str | None = None
     former: str | None = None
-    switched: float = float("-inf")
+    arrives: float = float("-inf")
     description: str | None = None
     variables: Strings = field(default_factory=dict)
     tracing_enabled: bool = False

@@ -115,9 +115,7 @@ class State:
 
         ``propagation_ms`` is how long a switch takes to arrive.
         """
-        if time.monotonic() - stage.switched < self.settings.propagation_ms / 1000:
-            return stage.former
-        return stage.in_force
+        return stage.former if time.monotonic() < stage.arrives else stage.in_force
 
     def certificates_in_use(self) -> set[str]:
         """Every certificate that some stage presents at this moment; what is shown but not in force does not count."""

@@ -20,8 +20,9 @@ def attached(state: State, stage: Stage, certificate: str | None) -> Stage:
 
 
 def brought_into_force(state: State, stage: Stage) -> Stage:
-    """*stage* presenting what it shows; what it presented until now is remembered for ``propagation_ms`` and ``linger_ms``."""
+    """*stage* presenting what it shows; what it presented until now goes on for ``propagation_ms``."""
     if stage.in_force == stage.client_certificate:
         return stage
     former = state.presented(stage)
-    return replace(stage, former=former, in_force=stage.client_certificate, switched=time.monotonic())
+    arrives = time.monotonic() + state.settings.propagation_ms / 1000
+    return replace(stage, former=former, in_force=stage.client_certificate, arrives=arrives)

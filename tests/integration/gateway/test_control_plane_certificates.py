@@ -269,7 +269,7 @@ def test_former_certificate_is_presented_while_the_change_propagates(site: Site)
     site.attach(first)
     arriving = site.state.presented(site.stage)
     api = site.state.rest_apis[site.api]
-    long_ago = dataclasses.replace(site.stage, switched=float("-inf"))
+    long_ago = dataclasses.replace(site.stage, arrives=float("-inf"))
     site.state.rest_apis[site.api] = dataclasses.replace(api, stages={"prod": long_ago})
     arrived = site.state.presented(site.stage)
     site.attach(second)
@@ -523,3 +523,12 @@ def test_unusable_import_is_refused(part: str, site: Site) -> None:
 
     assert _code(lambda: site.acm.import_certificate(**members))[0] == "ValidationException"
     assert site.state.acm_certificates == {}
+
+
+def test_propagation_time_that_is_set_later_does_not_call_a_switch_back(site: Site) -> None:
+    """It counts for the switches that come."""
+    first = site.generate()
+    site.attach(first)
+    site.set(propagation_ms=600_000)
+
+    assert site.state.presented(site.stage) == first
