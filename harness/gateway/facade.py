@@ -65,6 +65,7 @@ class MockGateway:
         self._background = background
         self._gateway = background.gateway
         self.log = GatewayLog(self)
+        self._clients: list[httpx.Client] = []
 
     # --- where it is
 
@@ -177,8 +178,14 @@ class MockGateway:
         return [dict(one) for one in self.call(self._gateway.egress.connections)]
 
     def reset(self) -> None:
-        """Drop resources, logs, connections, added trust; clock and settings as at the start."""
+        """Drop resources, logs, connections, added trust; clock and settings as at the start. Clients are closed."""
+        self.close_clients()
         self.call(self._gateway.reset)
+
+    def close_clients(self) -> None:
+        """Close what ``ApiStage.client`` gave."""
+        while self._clients:
+            self._clients.pop().close()
 
     # --- the way in
 
@@ -290,13 +297,16 @@ class ApiStage:
         self._present("")
 
     def client(self, **options: Any) -> httpx.Client:
-        """A client whose requests go to this stage; *options* are httpx's. Close it, or use it in a ``with``."""
+        """A client whose requests go to this stage; *options* are httpx's. It is closed at the gateway's next ``reset``."""
         import httpx
 
         nobody = ssl.SSLContext(
             ssl.PROTOCOL_TLS_CLIENT
         )  # the stage is plain http; reading the platform's CAs takes time
-        return httpx.Client(**{"base_url": self.url, "trust_env": False, "timeout": 35.0, "verify": nobody, **options})
+        usual = {"base_url": self.url, "trust_env": False, "timeout": 35.0, "verify": nobody}
+        client = httpx.Client(**{**usual, **options})
+        self.api.gateway._clients.append(client)
+        return client
 
     def _present(self, value: str) -> None:
         change = {"op": "replace", "path": "/clientCertificateId", "value": value}
