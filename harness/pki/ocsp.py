@@ -96,15 +96,10 @@ def ocsp_answer(
         return _fault(_FAULTS[mode])
     try:
         asked = ocsp.load_der_ocsp_request(request)
-        builder = _status(authority, asked, revoked, mode, now, lifetime)
-        builder = _with_nonce(builder, asked)
+        builder = _with_nonce(_status(authority, asked, revoked, mode, now, lifetime), asked)
+        return _signed(builder, *_signer(authority, mode, now), authority)
     except (ValueError, NotImplementedError, UnsupportedAlgorithm, x509.DuplicateExtension):
         return _fault(OCSPResponseStatus.MALFORMED_REQUEST)
-    signer, key = _signer(authority, mode, now)
-    if signer is not authority.certificate:
-        builder = builder.certificates([signer])
-    response = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, signer).sign(key, hashes.SHA256())
-    return response.public_bytes(Encoding.DER)
 
 
 def _status(
@@ -173,3 +168,13 @@ def _signer(authority: Authority, mode: OcspMode, now: datetime) -> tuple[x509.C
     else:
         return authority.certificate, authority.key
     return issue(_RESPONDER, key, begin, end, issuer=issuer, issuer_key=authority.key, extensions=extensions), key
+
+
+def _signed(
+    builder: ocsp.OCSPResponseBuilder, signer: x509.Certificate, key: PrivateKey, authority: Authority
+) -> bytes:
+    """The answer, with the certificate of a *signer* that is not the *authority* itself."""
+    if signer is not authority.certificate:
+        builder = builder.certificates([signer])
+    response = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, signer).sign(key, hashes.SHA256())
+    return response.public_bytes(Encoding.DER)
