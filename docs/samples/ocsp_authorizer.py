@@ -74,8 +74,9 @@ class OcspCheck:
         raise Refused("OCSP answer about another certificate")
 
     def _check_dates(self, one: ocsp.OCSPSingleResponse) -> None:
-        ends = one.next_update_utc or one.this_update_utc + WITHOUT_NEXT_UPDATE
-        if not one.this_update_utc - SKEW <= self.clock() < ends:
+        if one.this_update_utc > self.clock() + SKEW:
+            raise Refused("OCSP answer that is not yet in force")
+        if (one.next_update_utc or one.this_update_utc + WITHOUT_NEXT_UPDATE) <= self.clock():
             raise Refused("stale OCSP answer")
 
     def _is_signed_for(self, response: ocsp.OCSPResponse, issuer: x509.Certificate) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +25,8 @@ from pytest_mtls import Credential, RevocationPki, new_hierarchy
 from pytest_mtls.harness.pki.authority import Authority, Hierarchy
 from pytest_mtls.harness.pki.ocsp import OcspMode, ocsp_answer
 from pytest_mtls.harness.pki.revocation import CrlMode, Revoked, make_crl
+
+from .checks import clean_environment
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 ARN = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/prod/GET/pets"
@@ -190,6 +195,18 @@ def test_answer_of_impossible_length_is_not_read(
     monkeypatch.setattr("authorizer_common.MOST_OCTETS", 100)
 
     assert "more than 100 octets" in authorizer.says(pki.issue())
+
+
+@BOTH
+@pytest.mark.parametrize(("behind", "believed"), [(timedelta(hours=1), True), (timedelta(hours=2), False)])
+def test_what_begins_in_the_future_is_not_believed(
+    name: str, behind: timedelta, believed: bool, mtls_revocation: NewPki, load: Load
+) -> None:
+    """Ours begin an hour before the authority's present; the sample allows for five minutes more."""
+    pki = mtls_revocation(clock=lambda: NOW)
+    reason = load(name, pki, clock=Clock(NOW - behind)).says(pki.issue())
+
+    assert reason == "good" if believed else reason.endswith("that is not yet in force")
 
 
 @BOTH
@@ -449,3 +466,38 @@ def test_self_signed_leaf_of_the_truststore_has_nobody_to_revoke_it(mtls_revocat
     authorizer.module.CHECK.truststore = [root.certificate]
 
     assert (before, authorizer.says(shown)) == ("no path to a root of the truststore", "good")
+
+
+# --- the page
+
+
+BLOCK = re.compile(r"^```python (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS = BLOCK.findall((SAMPLES.parent / "revocation.md").read_text("utf-8"))
+SHOWN = [(name, lines) for name, lines in BLOCKS if name.startswith("samples/")]
+
+
+def test_page_shows_lines_of_both_samples() -> None:
+    assert {name for name, _ in SHOWN} == {"samples/crl_authorizer.py", "samples/ocsp_authorizer.py"}
+
+
+@pytest.mark.parametrize(("name", "lines"), SHOWN)
+def test_lines_on_the_page_are_those_of_the_sample(name: str, lines: str) -> None:
+    assert lines in (SAMPLES.parent / name).read_text("utf-8")
+
+
+def test_test_on_the_page_passes(tmp_path: Path) -> None:
+    """As it stands there, with the samples on the path."""
+    (content,) = (lines for name, lines in BLOCKS if name == "test_authorizer.py")
+    (tmp_path / "test_authorizer.py").write_text(content, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env=clean_environment() | {"PYTHONPATH": str(SAMPLES)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout

@@ -15,7 +15,15 @@ from pytest_mtls.harness.backend.process import find_program
 from pytest_mtls.harness.pki.gateway_certificate import gateway_credential
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/ci.md", "docs/architecture.md", "docs/report.md", "docs/fixtures.md", "CONTRIBUTING.md")
+PAGES = (
+    "README.md",
+    "docs/ci.md",
+    "docs/architecture.md",
+    "docs/report.md",
+    "docs/fixtures.md",
+    "docs/revocation.md",
+    "CONTRIBUTING.md",
+)
 PROGRAM = str(Path(sys.executable).with_name("pytest-mtls"))
 
 
