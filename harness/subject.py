@@ -364,10 +364,9 @@ class Subject:
         if not control_verdict.accepted:
             return self._case(what, tls, Result.INCONCLUSIVE, self._refused_control(tls, control_verdict), before)
         again = partial(self._judged, partial(self.instance.probe, credential, tls, approach), before, also_reject)
-        for _ in range(max(times, 1)):
+        (seen, verdict), times_left = again(), times
+        while verdict.rejected and (times_left := times_left - 1) > 0:
             seen, verdict = again()
-            if not verdict.rejected:
-                break
         seen, verdict = as_confirmed(
             seen, verdict, again, lambda: self._controls.control_seen(tls, approach.request, fresh=True)[1]
         )

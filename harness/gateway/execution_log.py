@@ -94,7 +94,7 @@ def _begun(
     headers: Sequence[Header],
     body: bytes,
 ) -> Iterable[str]:
-    pairs = [pair.partition("=")[::2] for pair in query.split("&") if pair]
+    pairs = [(name, value) for name, _, value in (pair.partition("=") for pair in query.split("&") if pair)]
     yield f"Starting execution for request: {request_id}"
     yield f"HTTP Method: {method}, Resource Path: {resource_path}"
     yield f"Method request path: {shown(path.items())}"

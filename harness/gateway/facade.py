@@ -52,10 +52,12 @@ class HasServerAuthority(Protocol):
     @property
     def url(self) -> str:
         """Where it answers."""
+        ...
 
     @property
     def material(self) -> _Material | None:
         """What it was started with."""
+        ...
 
 
 class MockGateway:

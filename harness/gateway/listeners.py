@@ -157,7 +157,7 @@ class Listeners:
             max_field_size=_HEADERS_AT_MOST,
             lingering_time=_LINGER_SECONDS,
             auto_decompress=False,  # bodies are passed on octet for octet
-            access_log=None,  # type: ignore[arg-type]  # aiohttp's way to have none
+            access_log=None,  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # aiohttp's way to have none
             logger=_LOG,
         )
 

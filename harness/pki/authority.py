@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from ..clock import Clock, system_clock
 from ..errors import UsageError
 from .credential import Credential
+from .issue import Extensions, revocation_extensions, with_extensions
 from .keys import PrivateKey
 
 __all__ = ["MAX_DEPTH", "Authority", "Hierarchy", "new_hierarchy", "server_credential"]
@@ -73,11 +75,14 @@ class Hierarchy:
         clock: Clock = system_clock,
         not_after: datetime | None = None,
         rsa_key: bool = False,
+        crl_distribution_points: tuple[str, ...] = (),
+        authority_information_access: tuple[str, ...] = (),
         name: str = "leaf",
     ) -> Credential:
         """An ordinary leaf, for client and server, under the issuing authority, with the intermediates to send.
 
         Its key is P-256, or RSA-2048 when *rsa_key* is set; it is valid from an hour ago for 365 days or until *not_after*.
+        It names the CRLs and the OCSP responders at these URLs (RFC 5280 4.2.1.13, 4.2.2.1).
         """
         begin = clock() - timedelta(hours=1)  # a server's clock may be behind ours
         leaf = self.issuing.ca.issue_cert(
@@ -88,6 +93,8 @@ class Hierarchy:
             key_type=trustme.KeyType.RSA if rsa_key else trustme.KeyType.ECDSA,
         )
         certificate = x509.load_pem_x509_certificate(leaf.cert_chain_pems[0].bytes())
+        if extensions := revocation_extensions(crl_distribution_points, authority_information_access):
+            certificate = with_extensions(certificate, self.issuing.key, extensions)
         return Credential(certificate, _private_key(leaf.private_key_pem.bytes()), self.intermediates, name)
 
     def write(self, folder: Path) -> tuple[tuple[Path, Path], ...]:
@@ -100,13 +107,17 @@ class Hierarchy:
         )
 
 
-def new_hierarchy(depth: int = 1) -> Hierarchy:
-    """A fresh hierarchy of *depth* CA certificates; raises UsageError unless it is 1 to 4."""
+def new_hierarchy(depth: int = 1, *, extensions: Callable[[int], Extensions] | None = None) -> Hierarchy:
+    """A fresh hierarchy of *depth* CA certificates; raises UsageError unless it is 1 to 4.
+
+    ``extensions(n)``: what the certificate that authority *n* (0 is the root) issues for the one below it carries besides.
+    """
     if not 1 <= depth <= MAX_DEPTH:
         raise UsageError(f"depth ({depth}): expected 1 to {MAX_DEPTH} CA certificates. API Gateway allows no more.")
     authorities = [_authority(trustme.CA())]
     while len(authorities) < depth:
-        authorities.append(_authority(authorities[-1].ca.create_child_ca()))
+        more = extensions(len(authorities) - 1) if extensions else ()
+        authorities.append(_child(authorities[-1], more))
     return Hierarchy(tuple(authorities))
 
 
@@ -115,6 +126,15 @@ def server_credential(
 ) -> Credential:
     """A server certificate for *names* as a backend should have it: leaf, one intermediate, private root."""
     return (hierarchy or new_hierarchy(2)).issue(names[0], names=names, clock=clock, name="server certificate")
+
+
+def _child(above: Authority, extensions: Extensions) -> Authority:
+    plain = _authority(above.ca.create_child_ca())
+    if not extensions:
+        return plain
+    certificate = with_extensions(plain.certificate, above.key, extensions)
+    key = plain.ca.private_key_pem.bytes()
+    return Authority(trustme.CA.from_pem(certificate.public_bytes(Encoding.PEM), key), certificate, plain.key)
 
 
 def _authority(ca: trustme.CA) -> Authority:

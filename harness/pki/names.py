@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 
-__all__ = ["ServedNames", "first_gap", "matches", "names_of"]
+__all__ = ["ServedNames", "first_gap", "issued_by", "matches", "names_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,14 @@ def first_gap(chain: tuple[x509.Certificate, ...], roots: tuple[x509.Certificate
     last one by a root, or is one."""
     for number, certificate in enumerate(chain):
         above = chain[number + 1 : number + 2] or tuple(roots)
-        if certificate not in roots and not any(_issued_by(certificate, one) for one in above):
+        if certificate not in roots and not any(issued_by(certificate, one) for one in above):
             name, issuer = certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
             return f"certificate {number + 1} ({name}) is not followed by its issuer ({issuer})"
     return None if chain else "no certificate was sent"
 
 
-def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether *certificate* names *issuer* as its issuer and was signed by it; dates and extensions do not matter."""
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):

@@ -22,6 +22,7 @@ PAGES = (
     "docs/architecture.md",
     "docs/report.md",
     "docs/fixtures.md",
+    "docs/revocation.md",
     "CONTRIBUTING.md",
 )
 PROGRAM = str(Path(sys.executable).with_name("pytest-mtls"))

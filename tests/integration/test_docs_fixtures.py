@@ -29,6 +29,8 @@ EXAMPLES = {
     NODE: (),
 }
 """The servers' headings, and the packages that they need."""
+TESTS = {"A client and its tests": 7, "Revocation": 6}
+"""The headings of tests, and how many pass."""
 
 
 def examples() -> dict[str, dict[str, str]]:
@@ -87,7 +89,7 @@ def outcomes_of(folder: Path, patterns: tuple[str, ...], *words: str) -> dict[st
 
 def test_page_has_the_examples_that_are_run() -> None:
     """A new one has to be run too."""
-    assert {"A client and its tests", *EXAMPLES} == set(examples())
+    assert {*TESTS, *EXAMPLES} == set(examples())
 
 
 def test_every_fixture_is_in_the_table() -> None:
@@ -99,12 +101,13 @@ def test_every_fixture_is_in_the_table() -> None:
     assert table == set(kit.__all__) - {"mtls_bench", "mtls_gateway_server", "mtls_profile", "mtls_trial"}
 
 
-def test_client_example_passes(repository: Repository) -> None:
-    """httpx, requests, a probe and a verdict."""
-    done = run(repository("A client and its tests"), sys.executable, "-m", "pytest", "-W", "error")
+@pytest.mark.parametrize(("heading", "passed"), TESTS.items())
+def test_example_of_tests_passes(heading: str, passed: int, repository: Repository) -> None:
+    """httpx, requests, a probe and a verdict; lists and responders."""
+    done = run(repository(heading), sys.executable, "-m", "pytest", "-W", "error")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "7 passed" in done.stdout
+    assert f"{passed} passed" in done.stdout
 
 
 @pytest.mark.parametrize("heading", EXAMPLES)

@@ -27,6 +27,7 @@ ROOMS = (
     "harness.sanity",
     "harness.scenario",
     "harness.gateway",
+    "harness.revocation",
     "harness.backend",
     "harness.verdict",
     "harness.outcome",

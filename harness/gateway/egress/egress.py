@@ -32,22 +32,27 @@ class EgressSettings(Protocol):
     @property
     def ca_names(self) -> str:
         """``ignore`` or ``strict``."""
+        ...
 
     @property
     def present_expired(self) -> bool:
         """Whether an expired certificate goes out."""
+        ...
 
     @property
     def egress_resumption(self) -> bool:
         """Whether TLS sessions are resumed, within the connections of one key."""
+        ...
 
     @property
     def skip_needs_root(self) -> bool:
         """Whether insecureSkipVerification wants a chain that ends in a root."""
+        ...
 
     @property
     def linger_ms(self) -> int:
         """How long former connections may still be reused."""
+        ...
 
 
 class Egress:
