@@ -26,6 +26,7 @@ from .pki.keys import new_rsa_key
 from .pki.truststore import Truststore
 from .sanity import check_sanity
 from .scenario import Profile
+from .survey import Sight, survey
 from .tls.observation import TlsVersion
 
 __all__ = ["Bench", "Shared"]
@@ -36,6 +37,7 @@ class Shared:
 
     def __init__(self, instance: Instance, sample: Sample) -> None:
         self.instance, self.sample = instance, sample
+        self.sight: Sight = survey(instance)
 
 
 class Bench:
@@ -112,6 +114,15 @@ class Bench:
             raise shared
         self._require_alive()
         return shared
+
+    def sight(self, profile: Profile) -> Sight | None:
+        """What was seen of the first shared backend; that of *profile* is opened when there is none, None if it does not come."""
+        if not self.opened:
+            try:
+                self.shared(profile)
+            except BackendError:
+                return None
+        return self.opened[0].sight
 
     def require_start(self, profile: Profile) -> None:
         """Raise BackendError if the shared backend does not start, or one was lost: then no other start need be tried."""

@@ -354,13 +354,14 @@ class Trial:
         )
 
     def _target_facts(self) -> dict[str, Any]:
-        target, opened = self.bench.target, self.bench.opened
+        sight, target, opened = self.bench.sight(self.profile), self.bench.target, self.bench.opened
         return {
             "kind": target.kind,
             "name": target.name,
             "capabilities": sorted(target.all_capabilities),
             "url": opened[0].instance.url if opened else None,
             "tls": sorted({tls.value for shared in opened for tls in shared.instance.known_versions}),
+            "sight": None if sight is None else sight.to_json(),
         }
 
 

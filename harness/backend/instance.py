@@ -116,7 +116,13 @@ class Instance:
         return seen
 
     def converse(
-        self, credential: Credential | None, tls: TlsVersion, approach: Approach = Approach(), *, tickets: bool = True
+        self,
+        credential: Credential | None,
+        tls: TlsVersion,
+        approach: Approach = Approach(),
+        *,
+        tickets: bool = True,
+        protocols: tuple[bytes, ...] = (),
     ) -> AbstractContextManager[Conversation]:
         """A connection that stays open for the length of the block."""
         endpoint = self.endpoint
@@ -133,6 +139,7 @@ class Instance:
             timeouts=self.target.timeouts,
             tickets=tickets,
             resume=approach.resume,
+            protocols=protocols,
         )
 
     def control_seen(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..outcome import Outcome, Result
 from .model import Report
+from .sight import sight_lines
 
 __all__ = ["to_markdown"]
 
@@ -17,10 +18,14 @@ _SIGNS = {
 
 
 def to_markdown(report: Report) -> str:
-    """The result, a table of what did not pass, and the remedies of what failed."""
+    """The result, what was seen of the target, a table of what did not pass, and the remedies of what failed."""
     counts = ", ".join(f"{report.count(result)} {result.value}" for result in Result if report.count(result))
     lines = [f"## mTLS: {report.result.value}", "", f"{_text(report.name)}: {counts or 'no scenario ran'}", ""]
     lines += [f"> {_text(problem)}\n" for problem in report.problems]
+    if report.sight is not None:
+        lines += ["| what I see | |", "|---|---|"]
+        lines += [f"| {name} | {_text(text)} |" for name, text in sight_lines(report.sight, report.kind)]
+        lines += [""]
     notable = [one for one in report.outcomes if one.outcome not in (Result.PASSED, Result.SKIPPED)]
     if notable:
         lines += ["| scenario | level | outcome | seen |", "|---|---|---|---|", *map(_row, notable), ""]

@@ -83,6 +83,11 @@ class Report:
         """The TLS versions that the target speaks, of those selected."""
         return tuple(sorted({one for outcome in self.outcomes for one in outcome.target.get("tls", ())}))
 
+    @property
+    def sight(self) -> dict[str, Any] | None:
+        """What was seen of the target before anything was judged, once it was reached."""
+        return next((outcome.target["sight"] for outcome in self.outcomes if outcome.target.get("sight")), None)
+
     def to_json(self) -> dict[str, Any]:
         """As JSON types, by the schema of ``report.schema.json``."""
         return {
@@ -98,6 +103,7 @@ class Report:
                 "capabilities": list(self.capabilities),
                 "tls": list(self.tls),
             },
+            "seen": self.sight,
             "summary": {
                 "result": self.result.value,
                 **{result.value: self.count(result) for result in Result},

@@ -8,10 +8,11 @@ import re
 import shutil
 import sys
 import textwrap
-from typing import TextIO
+from typing import Any, TextIO
 
 from ..outcome import Outcome, Result
 from .model import Report, Summary, tool
+from .sight import sight_lines
 
 __all__ = ["Terminal"]
 
@@ -40,6 +41,7 @@ class Terminal:
         self._verbosity = verbosity
         self._several_profiles = several_profiles
         self._coloured = self._out.isatty() and not os.environ.get("NO_COLOR")
+        self._has_seen = False
         self._width = shutil.get_terminal_size((140, 24)).columns if self._out.isatty() else 1_000
 
     def begin(self, target: str, profiles: tuple[str, ...]) -> None:
@@ -51,7 +53,9 @@ class Terminal:
             )
 
     def scenario(self, outcome: Outcome) -> None:
-        """One scenario's line."""
+        """One scenario's line; before the first one that reached the target, what was seen of it."""
+        if outcome.target.get("sight") and not self._has_seen and self._verbosity >= 0:
+            self._sight(outcome.target["sight"], outcome.target["kind"])
         if self._verbosity < 0 and outcome.outcome in (Result.PASSED, Result.SKIPPED, Result.INCONCLUSIVE):
             return  # what is inconclusive is explained at the end, all together
         word = self._paint(f"{outcome.outcome.value:<{_WORD_WIDTH}}", _COLOURS[outcome.outcome])
@@ -81,6 +85,13 @@ class Terminal:
         self._line(f"\n{word}: {counts or 'no scenario ran'} in {report.seconds:.1f} s")
 
     # --- parts
+
+    def _sight(self, seen: dict[str, Any], kind: str) -> None:
+        self._has_seen = True
+        self._line("what I see")
+        for name, text in sight_lines(seen, kind):
+            self._field(name, text)
+        self._line("")
 
     def _findings(self, report: Report) -> None:
         told: dict[str, str] = {}  # a remedy that several scenarios share is told once

@@ -28,7 +28,7 @@ class Notes:
         self.began = time.perf_counter()
         self.phase = Phase.START
         self.times: dict[str, float] = {}
-        self.requested = self.certificate_written = self.server_certificate = False
+        self.requested = self.certificate_written = self.server_certificate = self.ticket = False
         self.alert: Alert | None = None
         self.closing: Closing | None = None
         self.first = b""
@@ -67,11 +67,16 @@ class Notes:
 
 @lru_cache(maxsize=64)
 def client_context(
-    tls: TlsVersion, credential: Credential | None, ciphers: str | None, tickets: bool = True
+    tls: TlsVersion,
+    credential: Credential | None,
+    ciphers: str | None,
+    tickets: bool = True,
+    protocols: tuple[bytes, ...] = (),
 ) -> SSL.Context:
     """The client's settings; kept, because making one takes as long as a third of a handshake.
 
-    Without *tickets*, TLS 1.2 sessions are resumed by session ID alone (RFC 5077).
+    Without *tickets*, TLS 1.2 sessions are resumed by session ID alone (RFC 5077). *protocols* are offered by ALPN (RFC 7301);
+    without any the extension is not sent.
 
     The connections made with it must have their ``Notes`` as app data.
     """
@@ -83,6 +88,8 @@ def client_context(
     context.set_info_callback(_note_step)
     if not tickets:
         context.set_options(SSL.OP_NO_TICKET)
+    if protocols:
+        context.set_alpn_protos(list(protocols))
     if credential is not None:
         context.use_certificate(credential.leaf)
         for certificate in credential.chain:
@@ -108,5 +115,7 @@ def _note_step(connection: SSL.Connection, where: int, value: int) -> None:
             notes.server_certificate = True
         elif step == b"SSLv3/TLS read server certificate request":
             notes.requested = True
+        elif step == b"SSLv3/TLS read server session ticket":
+            notes.ticket = True
         elif step == b"SSLv3/TLS write client certificate":
             notes.certificate_written = True

@@ -150,6 +150,8 @@ class Observation:
     received: int
     """Octets of application data that came from the peer since this request began."""
     answer: HttpAnswer | None
+    session_ticket: bool
+    """Whether the peer gave a session ticket by the end of the observation."""
     resumed: bool
     server_chain: tuple[x509.Certificate, ...]
     """The certificates that the server sent, leaf first; empty when resumed or not that far."""
@@ -166,6 +168,7 @@ class Observation:
             "acceptable_issuers": list(self.acceptable_issuers),
             "phase": self.phase.word,
             "negotiated": self.negotiated,
+            "session_ticket": self.session_ticket,
             "resumed": self.resumed,
             "alert": None
             if self.alert is None
@@ -177,8 +180,13 @@ class Observation:
             if answer is None
             else {"status": answer.status, "version": answer.version, "complete": answer.complete, "body": answer.head},
             "milliseconds": dict(self.times),
-            "server_certificates": [_subject(certificate) for certificate in self.server_chain],
+            "server_certificates": list(self.server_subjects),
         }
+
+    @property
+    def server_subjects(self) -> tuple[str, ...]:
+        """The subjects of the certificates that the server sent, leaf first."""
+        return tuple(_subject(certificate) for certificate in self.server_chain)
 
 
 def _presented_json(presented: Presented) -> dict[str, Any]:

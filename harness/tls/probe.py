@@ -106,12 +106,14 @@ def converse(
     timeouts: Timeouts = Timeouts(),
     tickets: bool = True,
     resume: Session | None = None,
+    protocols: tuple[bytes, ...] = (),
 ) -> Iterator[Conversation]:
     """A connection that stays open for several requests (``Request(keep=True)``); closed at the end of the block.
 
     *tickets* False asks for TLS 1.2 sessions by ID; *resume* offers a session of an earlier conversation.
+    *protocols* are offered by ALPN: for ``greet`` alone, since what follows would be HTTP/1.1 whatever was agreed.
     """
-    context = resume.context if resume is not None else client_context(tls, credential, ciphers, tickets)
+    context = resume.context if resume is not None else client_context(tls, credential, ciphers, tickets, protocols)
     conversation = Conversation(endpoint, tls, credential, context, timeouts)
     if resume is not None:
         conversation.offer(resume)
@@ -161,11 +163,9 @@ class Conversation:
         """
         seen = self._seen
         seen.begin_request()
-        try:
+        with self._noting():
             if self._wire is None:
-                self._wire = self._connect()
-                self._handshake(self._wire)
-                self._exchange(request, self._wire)
+                self._exchange(request, self._open())
             elif self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
                 seen.fail(Trouble.NOT_KEPT, "the connection was not kept open after the request before")
             elif self._http.trailing_data[0]:
@@ -173,6 +173,20 @@ class Conversation:
             else:
                 self._http.start_next_cycle()
                 self._exchange(request, self._wire)
+        return self._observation()
+
+    def greet(self) -> str | None:
+        """Connect and shake hands, and send nothing; returns the protocol that the peer chose by ALPN, None without one."""
+        with self._noting():
+            self._open()
+        return self._tls.get_alpn_proto_negotiated().decode("latin-1") or None
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Within the block whatever the peer and the network do ends up in the notes."""
+        seen = self._seen
+        try:
+            yield
         except PeerClosed:
             pass  # already noted
         except TimedOut:
@@ -187,7 +201,6 @@ class Conversation:
                 seen.fail(Trouble.NOT_HTTP, f"the answer is not HTTP/1.1: {error}")
         except OSError as error:
             seen.fail(*_tcp_trouble(error))
-        return self._observation()
 
     def close(self) -> None:
         """Send close_notify, if that is still possible, and close TCP."""
@@ -200,6 +213,11 @@ class Conversation:
         self._wire.close()
 
     # --- the phases
+
+    def _open(self) -> Wire:
+        self._wire = self._connect()
+        self._handshake(self._wire)
+        return self._wire
 
     def _connect(self) -> Wire:
         try:
@@ -306,6 +324,7 @@ class Conversation:
             detail=seen.detail,
             received=seen.received,
             answer=seen.answer,
+            session_ticket=seen.ticket,
             resumed=seen.phase >= Phase.HANDSHAKE and not seen.server_certificate,
             server_chain=_readable(connection.get_peer_cert_chain() or []) if agreed else (),
         )

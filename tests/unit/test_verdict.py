@@ -38,6 +38,7 @@ _NOTHING_YET = Observation(
     detail="",
     received=0,
     answer=None,
+    session_ticket=False,
     resumed=False,
     server_chain=(),
 )
