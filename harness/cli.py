@@ -17,7 +17,7 @@ import click
 
 from .errors import MtlsError, UsageError, describe
 from .interrupt import in_order
-from .options import OPTIONS, Values, as_pytest_arguments
+from .options import OPTIONS, Values, as_command_line, as_pytest_arguments
 
 __all__ = ["main"]
 
@@ -148,6 +148,79 @@ def _worker_arguments(workers: str | None) -> list[str]:
             f"-n ({workers}): expected pytest-xdist, which is not installed. Install it: pip install pytest-xdist."
         )
     return ["-p", "xdist", "-n", workers, "--dist", "loadgroup"]
+
+
+# --- matrix
+
+_SHARED = ("profile", "scenario", "level", "tls", "strict")
+
+
+def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a check that every server of a matrix gets."""
+    for option in reversed(OPTIONS):
+        if option.name not in _SHARED:
+            continue
+        if option.is_flag:
+            decorate = click.option(f"--{option.name}", is_flag=True, help=option.help)
+        else:
+            decorate = click.option(f"--{option.name}", metavar=option.metavar, multiple=option.many, help=option.help)
+        command = decorate(command)
+    return command
+
+
+@_commands.command()
+@click.option("--server", "servers", metavar="NAME", multiple=True, help="a built-in server (default: all installed)")
+@click.option(
+    "--check", "checks", metavar="NAME=OPTIONS", multiple=True, help="a column of your own: a check's options"
+)
+@click.option("--from", "files", metavar="[NAME=]FILE", multiple=True, help="add a report (or matrix) made elsewhere")
+@click.option("--compare", metavar="FILE", help="tell what changed since that report; exit 1 when something got worse")
+@_shared_options
+@click.option("-n", "at_once", metavar="N", help="so many servers at once (default: one a core)")
+@click.option("--within", metavar="SECONDS", help="how long one server may take (default 600)")
+@click.option("--json", metavar="FILE", help="write all reports as one JSON document")
+@click.option("--html", metavar="FILE", help="write one HTML page")
+def matrix(
+    servers: tuple[str, ...],
+    checks: tuple[str, ...],
+    files: tuple[str, ...],
+    at_once: str | None,
+    within: str | None,
+    compare: str | None,
+    json: str | None,
+    html: str | None,
+    **shared: Any,
+) -> int:
+    """Judge many servers, and put them side by side on one page.
+
+    With --from alone nothing is run. Exit codes: 0 every server was judged, whatever was found; 1 a scenario got worse
+    since --compare; 2 usage; 3 a server could not be judged.
+    """
+    from .matrix.command import Options, run_matrix
+
+    options = Options(
+        servers=servers,
+        checks=checks,
+        files=files,
+        common=tuple(as_command_line(shared)),
+        at_once=at_once,
+        within=within,
+        compare=compare,
+        json=json,
+        html=html,
+    )
+    return run_matrix(options, _values_of)
+
+
+def _values_of(words: Sequence[str]) -> Values:
+    """What the words of a check's command line mean, without running it."""
+    try:
+        values = check.make_context("pytest-mtls check", list(words)).params
+    except click.ClickException as error:
+        raise UsageError(_one_line(error)) from error
+    if values.pop("list_only"):
+        raise UsageError("--list: expected a check that runs. Leave it out.")
+    return {name: value for name, value in values.items() if name not in ("workers", "verbose", "quiet")}
 
 
 # --- scenarios

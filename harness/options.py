@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["OPTIONS", "Option", "Values", "as_pytest_arguments"]
+__all__ = ["OPTIONS", "Option", "Values", "as_command_line", "as_pytest_arguments"]
 
 Values = Mapping[str, "str | bool | tuple[str, ...] | None"]
 """Option values by name, as text: None (or False, or an empty tuple) is what was not given."""
@@ -81,6 +81,7 @@ OPTIONS = (
     Option(name="strict", help="a SHOULD that does not hold fails, and a partial result is not good enough"),
     Option(name="json", metavar="FILE", help="write the report as JSON"),
     Option(name="junit", metavar="FILE", help="write the report as JUnit XML"),
+    Option(name="html", metavar="FILE", help="write the report as one HTML page"),
     Option(name="summary-markdown", metavar="FILE", help="add a summary in Markdown to FILE, for job summaries in CI"),
     Option(
         name="keep", metavar="DIR", help="leave the material there, so that the printed commands can be run by hand"
@@ -88,15 +89,20 @@ OPTIONS = (
 )
 
 
-def as_pytest_arguments(values: Values) -> list[str]:
-    """The same options as arguments of pytest."""
+def as_command_line(values: Values, prefix: str = "--") -> list[str]:
+    """The options that were given, as words of a command line."""
     arguments = []
     for option in OPTIONS:
         value = values.get(option.key)
         if value is True:
-            arguments.append(f"--mtls-{option.name}")
+            arguments.append(f"{prefix}{option.name}")
         elif isinstance(value, tuple):
-            arguments += [f"--mtls-{option.name}={one}" for one in value]
+            arguments += [f"{prefix}{option.name}={one}" for one in value]
         elif value is not None and value is not False:
-            arguments.append(f"--mtls-{option.name}={value}")
+            arguments.append(f"{prefix}{option.name}={value}")
     return arguments
+
+
+def as_pytest_arguments(values: Values) -> list[str]:
+    """The same options as arguments of pytest."""
+    return as_command_line(values, "--mtls-")

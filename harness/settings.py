@@ -29,6 +29,7 @@ from .settings_values import (
     path_of,
     refuse_empty,
     report_file,
+    report_files,
     shown,
     status_list,
     text,
@@ -74,6 +75,7 @@ class Output:
 
     json: Path | None
     junit: Path | None
+    html: Path | None
     summary_markdown: Path | None
     keep: Path | None
 
@@ -323,14 +325,12 @@ def _timeouts(values: Values) -> Timeouts:
 
 
 def _output(values: Values) -> Output:
-    json, junit = report_file(values, "json"), report_file(values, "junit")
-    if json is not None and junit is not None and json.absolute() == junit.absolute():
-        raise UsageError(f"--json and --junit ({json}): expected two files, saw one. Give another name to one of them.")
+    files = report_files(values, "json", "junit", "html")
     markdown = report_file(values, "summary_markdown")
     keep = folder_to_make(values, "keep")
     if keep is None:
         check_temporary_folder()
-    return Output(json=json, junit=junit, summary_markdown=markdown, keep=keep)
+    return Output(**files, summary_markdown=markdown, keep=keep)
 
 
 # --- the selection

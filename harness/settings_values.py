@@ -17,6 +17,7 @@ __all__ = [
     "path_of",
     "refuse_empty",
     "report_file",
+    "report_files",
     "shown",
     "status_list",
     "text",
@@ -94,6 +95,19 @@ def report_file(values: Values, name: str) -> Path | None:
     if saw:
         raise UsageError(f"--{name} ({path}): expected a file that can be written, saw: {saw}. Give another path.")
     return path
+
+
+def report_files(values: Values, *names: str) -> dict[str, Path | None]:
+    """Files to be written at the end, no two of them the same."""
+    files = {name: report_file(values, name) for name in names}
+    taken: dict[Path, str] = {}
+    for name, file in files.items():
+        first = name if file is None else taken.setdefault(file.absolute(), name)
+        if first != name:
+            raise UsageError(
+                f"--{first} and --{name} ({file}): expected two files, saw one. Give another name to one of them."
+            )
+    return files
 
 
 def folder_to_make(values: Values, name: str) -> Path | None:

@@ -15,7 +15,7 @@ from .markdown import to_markdown
 from .model import Report
 from .terminal import Terminal
 
-__all__ = ["Recorder"]
+__all__ = ["Recorder", "to_text", "write"]
 
 
 class Recorder:
@@ -68,12 +68,16 @@ class Recorder:
         report = self.report
         output, trouble = self._settings.output, []
         if output.json is not None:
-            trouble += _write("--json", output.json, to_text(report).encode("utf-8", "replace"))
+            trouble += write("--json", output.json, to_text(report).encode("utf-8", "replace"))
         if output.junit is not None:
-            trouble += _write("--junit", output.junit, to_junit(report))
+            trouble += write("--junit", output.junit, to_junit(report))
+        if output.html is not None:
+            from .html import report_to_html  # the template engine is loaded by those alone who want a page
+
+            trouble += write("--html", output.html, report_to_html(report).encode("utf-8", "replace"))
         if output.summary_markdown is not None:
             text = to_markdown(report).encode("utf-8", "replace")
-            trouble += _write("--summary-markdown", output.summary_markdown, text, add=True)
+            trouble += write("--summary-markdown", output.summary_markdown, text, add=True)
         if self._terminal is not None:
             self._terminal.end(report)
         if trouble:
@@ -86,7 +90,7 @@ def to_text(report: Report) -> str:
     return json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n"
 
 
-def _write(option: str, path: Path, content: bytes, *, add: bool = False) -> list[str]:
+def write(option: str, path: Path, content: bytes, *, add: bool = False) -> list[str]:
     """Write a report; returns what went wrong, if anything, so that the other ones are written all the same.
 
     *add* puts it behind what the file holds: a CI server's job summary is shared by all steps.

@@ -14,7 +14,7 @@ from ..outcome import Outcome, Result
 from .model import Report, Summary, tool
 from .sight import sight_lines
 
-__all__ = ["Terminal"]
+__all__ = ["Terminal", "one_line"]
 
 _COLOURS = {
     Result.PASSED: "32",
@@ -63,12 +63,12 @@ class Terminal:
         reason = "" if outcome.outcome is Result.INCONCLUSIVE and self._verbosity < 1 else outcome.reason
         label = f"{self._id(outcome):<{_ID_WIDTH}}"
         if self._verbosity < 1:
-            reason = _cut(_one_line(reason), self._width - _WORD_WIDTH - len(label) - 2)
-        self._line(f"{word} {label} {_one_line(reason)}".rstrip())
+            reason = _cut(one_line(reason), self._width - _WORD_WIDTH - len(label) - 2)
+        self._line(f"{word} {label} {one_line(reason)}".rstrip())
         if self._verbosity > 0:
             for case in outcome.cases:
                 version = f"TLS {case.tls}" if case.tls else "start"
-                self._line(f"{'':<{_WORD_WIDTH}}   {version}  {_one_line(f'{case.what}: {case.reason}')}")
+                self._line(f"{'':<{_WORD_WIDTH}}   {version}  {one_line(f'{case.what}: {case.reason}')}")
 
     def end(self, report: Report) -> None:
         """What did not hold, what was left out, and the summary."""
@@ -79,7 +79,7 @@ class Terminal:
         for problem in report.problems:
             if problem in told:
                 continue
-            self._line(f"\n{self._paint('run inconclusive', '1;35')}: {_one_line(problem)}")
+            self._line(f"\n{self._paint('run inconclusive', '1;35')}: {one_line(problem)}")
         counts = ", ".join(f"{report.count(result)} {result.value}" for result in Result if report.count(result))
         word = self._paint(report.result.value, _SUMMARY_COLOURS[report.result])
         self._line(f"\n{word}: {counts or 'no scenario ran'} in {report.seconds:.1f} s")
@@ -149,7 +149,7 @@ class Terminal:
 
     def _field(self, name: str, text: str, *, wrap: bool = True) -> None:
         width = max(40, min(self._width, 120) - 13)
-        lines = textwrap.wrap(_one_line(text), width, break_on_hyphens=False) if wrap else [text]
+        lines = textwrap.wrap(one_line(text), width, break_on_hyphens=False) if wrap else [text]
         for number, line in enumerate(lines or [""]):
             self._line(f"  {name if number == 0 else '':<10} {line}")
 
@@ -161,7 +161,7 @@ class Terminal:
         self._out.flush()
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """*text* without line breaks, and without what a server's certificate or log could do to a terminal."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
 

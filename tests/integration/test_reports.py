@@ -325,9 +325,18 @@ def test_junit_can_be_read_whatever_a_log_has(reported: Callable[[str], Reported
 def normalised(text: str) -> str:
     """*text* without what differs from run to run."""
     text = re.sub(r"in \d+\.\d s", "in N s", text)
+    text = re.sub(r"Python/\S+ aiohttp/\S+", "Python/V aiohttp/V", text)
     return re.sub(r"pytest-mtls \S+ \(OpenSSL [^)]+\)", "pytest-mtls V (OpenSSL)", text)
 
 
+SIGHT = """
+what I see
+  TLS        1.2 (ECDHE-ECDSA-AES256-GCM-SHA384); 1.3 (TLS_AES_256_GCM_SHA384)
+  asks for   a client certificate, of CN=ApiGateway,L=Seattle,C=US
+  HTTP       1.1; no HTTP/2: chooses nothing by ALPN
+  sessions   gives tickets
+  server     Python/V aiohttp/V
+"""
 FINDING = """
 failed trust/other-customer-same-name (MUST)
   required   Another AWS customer's gateway certificate MUST be refused.
@@ -345,9 +354,9 @@ ONE_FAILS = ("--fault", "dn-only", "--scenario", "trust/other-*", "--scenario", 
 SNAPSHOTS = {
     "conformant": (
         TWO,
-        """\
+        f"""\
 pytest-mtls V (OpenSSL): reference, profile gateway
-
+{SIGHT}
 passed       presence/no-certificate                        rejected: alert 40 handshake_failure (TLS 1.2); \
 rejected: alert 116 certificate_required (TLS 1.3)
 passed       presence/certificate-requested                 CertificateRequest sent
@@ -358,9 +367,9 @@ conformant: 2 passed in N s
     "quiet": ((*TWO, "-q"), "\nconformant: 2 passed in N s\n"),
     "verbose": (
         (*TWO, "-v"),
-        """\
+        f"""\
 pytest-mtls V (OpenSSL): reference, profile gateway
-
+{SIGHT}
 passed       presence/no-certificate                        rejected: alert 40 handshake_failure (TLS 1.2); \
 rejected: alert 116 certificate_required (TLS 1.3)
                TLS 1.2  no certificate: rejected: alert 40 handshake_failure
@@ -376,7 +385,7 @@ conformant: 2 passed in N s
         ONE_FAILS,
         f"""\
 pytest-mtls V (OpenSSL): reference (dn-only), profile gateway
-
+{SIGHT}
 failed       trust/other-customer-same-name                 other-customer: expected rejected, saw accepted: HTTP 200
 passed       trust/self-signed-stranger                     rejected: HTTP 403
 {FINDING}

@@ -30,6 +30,8 @@ class _Server(socketserver.ThreadingTCPServer):
         self.options = options
         self.numbers = count()
         self.context = _context(options.careless)
+        if options.alpn_log and self.context:
+            self.context.set_alpn_protocols(["h2", "http/1.1"])
         port = int(os.environ["MTLS_PORT"]) + (1 if options.other_port else 0)
         super().__init__((os.environ["MTLS_HOST"], port), _Connection)
 
@@ -54,10 +56,17 @@ class _Connection(socketserver.BaseRequestHandler):
                 self._answer(self.request, status)
             else:
                 with server.context.wrap_socket(self.request, server_side=True) as connection:
+                    self._log(connection.selected_alpn_protocol())
                     self._answer(connection, status)
                     connection.unwrap()
         except OSError as error:
             print(f"refused: {error}", file=sys.stderr, flush=True)
+
+    def _log(self, protocol: str | None) -> None:
+        path = cast("_Server", self.server).options.alpn_log
+        if path:
+            with open(path, "a") as log:
+                log.write(f"{protocol}\n")
 
     def _answer(self, connection: socket.socket, status: int) -> None:
         received = b""
@@ -66,7 +75,9 @@ class _Connection(socketserver.BaseRequestHandler):
             if not data:
                 return
             received += data
-        head = f"HTTP/1.1 {status} Whatever\r\nContent-Length: {len(_GOOD)}\r\nConnection: close\r\n\r\n"
+        name = cast("_Server", self.server).options.name
+        called = f"Server: {name}\r\n" if name else ""
+        head = f"HTTP/1.1 {status} Whatever\r\n{called}Content-Length: {len(_GOOD)}\r\nConnection: close\r\n\r\n"
         connection.sendall((head + _GOOD).encode())
 
 
@@ -87,6 +98,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--after", type=int, default=0, metavar="N", help="connections to serve before the mischief")
     parser.add_argument("--then", choices=["die", "hang", "fail", "close"], help="the mischief")
     parser.add_argument("--status", type=int, default=200, help="what to answer to everybody who is let in")
+    parser.add_argument("--name", help="what to call itself in the Server header")
+    parser.add_argument("--alpn-log", metavar="FILE", help="offer HTTP/2, and write down what each client chose")
     parser.add_argument("--careless", action="store_true", help="serve without TLS when there is no truststore")
     parser.add_argument("--lock", metavar="FILE", help="do not start while FILE is there, and leave it")
     parser.add_argument("--other-port", action="store_true", help="listen one port further")
