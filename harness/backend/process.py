@@ -76,6 +76,7 @@ class BackendProcess:
     def __init__(self, words: Sequence[str], material: Material, *, folder: Path, cwd: Path | None) -> None:
         self._material, self._log, self._words = material, folder / "output.log", list(words)
         self._others: list[subprocess.Popen[bytes]] = []
+        self.cwd = cwd
         with self._log.open("ab") as log:
             self._log_begin = log.tell()  # what stands before is of an earlier start
             try:
@@ -208,6 +209,7 @@ def run_beside(
                     stdout=out,
                     stderr=err,
                     env=os.environ | _environment(material),
+                    cwd=backend.cwd,
                     start_new_session=True,
                 )
             code: int | None = process.wait(seconds)
