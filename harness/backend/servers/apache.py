@@ -16,7 +16,9 @@ __all__ = ["CONFIG", "SERVER"]
 _MODULES = ("mpm_event", "authz_core", "alias", "socache_shmcb", "ssl")  # alias answers 204 without any file
 _FOLDER = "/usr/lib/apache2/modules"  # Debian's
 
-_STOCK = "".join(f"LoadModule {name}_module {_FOLDER}/mod_{name}.so\n" for name in _MODULES) + """\
+_STOCK = (
+    "".join(f"LoadModule {name}_module {_FOLDER}/mod_{name}.so\n" for name in _MODULES)
+    + """\
 ServerName localhost
 ServerRoot "{folder}"
 DefaultRuntimeDir "{folder}"
@@ -31,15 +33,20 @@ SSLSessionCache "shmcb:{folder}/sessions(512000)"
   SSLCertificateKeyFile "{server_key}"
   SSLCACertificateFile "{truststore}"
   SSLVerifyClient require
-  Redirect 204 /
+  <Location />
+    Redirect 204 /
+  </Location>
 </VirtualHost>
 """
+)
 
 
 def _completed(text: str) -> str:
     """*text* with what keeps it away from the machine's own Apache."""
     own = {"PidFile": 'PidFile "{folder}/httpd.pid"', "DefaultRuntimeDir": 'DefaultRuntimeDir "{folder}"'}
-    return "".join(f"{line}\n" for name, line in own.items() if not re.search(rf"^\s*{name}\s", text, re.M | re.I)) + text
+    return (
+        "".join(f"{line}\n" for name, line in own.items() if not re.search(rf"^\s*{name}\s", text, re.M | re.I)) + text
+    )
 
 
 CONFIG = ConfigFile("httpd.conf", _STOCK, complete=_completed)

@@ -1,7 +1,8 @@
 """Apache httpd that compares whole certificates, for several gateway certificates of one name.
 
 ``optional_no_ca`` forgives that no issuer is found, and nothing else: a wrong date still ends in an alert. The expressions
-are then the only check. ``sha1`` hashes the PEM text, which only has to be the same on both sides.
+are then the only check, in access control: a Redirect outside of the <Location> would answer before it. ``sha1`` hashes the
+PEM text, which only has to be the same on both sides.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from hashlib import sha1
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .apache import CONFIG, SERVER as _STOCK
+from .apache import CONFIG
+from .apache import SERVER as _STOCK
 
 __all__ = ["SERVER"]
 
@@ -21,7 +23,7 @@ _PINNED = """SSLVerifyClient optional_no_ca
     <RequireAny>
 {pins}
     </RequireAny>
-  </Location>"""
+"""
 
 
 def _pin(certificate: x509.Certificate) -> str:
@@ -36,7 +38,7 @@ SERVER = replace(
     about="SSLVerifyClient optional_no_ca, and Require expr for each certificate of the truststore",
     config=replace(
         CONFIG,
-        stock=CONFIG.stock.replace("SSLVerifyClient require", _PINNED),
+        stock=CONFIG.stock.replace("SSLVerifyClient require\n  <Location />\n", _PINNED),
         required=("port", "server_cert", "server_key", "pins"),
     ),
     pin=_pin,

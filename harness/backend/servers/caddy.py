@@ -59,7 +59,17 @@ SERVER = Server(
     ),
     reload=ReloadWay(
         "command",
-        ("caddy", "reload", "--config", "{config}", "--adapter", "caddyfile", "--address", "unix/admin.sock", "--force"),
+        (
+            "caddy",
+            "reload",
+            "--config",
+            "{config}",
+            "--adapter",
+            "caddyfile",
+            "--address",
+            "unix/admin.sock",
+            "--force",
+        ),
     ),
     version=("caddy", "version"),
     programs=("caddy",),

@@ -8,7 +8,8 @@ from dataclasses import replace
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .caddy import CONFIG, SERVER as _STOCK
+from .caddy import CONFIG
+from .caddy import SERVER as _STOCK
 
 __all__ = ["SERVER"]
 

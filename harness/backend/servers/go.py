@@ -26,9 +26,9 @@ SERVER = Server(
         "lets everybody in who gives none.",
         "trust/missing-* trust/empty-* reload/broken-*": "Look at what AppendCertsFromPEM returns: false means that the pool is "
         "empty. ClientCAs nil stands for the machine's own roots.",
-        "reload/* rotation/*": "Return a new *tls.Config from GetConfigForClient after each change of the truststore (read it on "
-        "SIGHUP), or restart; a CertPool in use must not be changed.",
-        "resumption/*": "SessionTicketsDisabled: true, or a VerifyConnection that verifies PeerCertificates again: it is called for "
-        "resumed connections too, VerifyPeerCertificate is not.",
+        "reload/* rotation/*": "Return a new *tls.Config from GetConfigForClient after each change of the truststore (at "
+        "SIGHUP, say), or restart; a CertPool in use must not be changed.",
+        "resumption/*": "SessionTicketsDisabled: true, or a VerifyConnection that verifies PeerCertificates again: it is called "
+        "for resumed connections too, VerifyPeerCertificate is not.",
     },
 )

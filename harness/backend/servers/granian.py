@@ -28,8 +28,8 @@ SERVER = Server(
     remedies={
         "presence/* trust/self-signed-stranger trust/other-* trust/copied-*": "--ssl-ca FILE with --ssl-client-verify; --ssl-ca "
         "alone asks nobody.",
-        "reload/* rotation/* resumption/after-removal": "Restart granian after each change of --ssl-ca. After SIGHUP its old worker "
-        "lets a removed certificate in on about half of the new connections for some seconds.",
+        "reload/* rotation/* resumption/after-removal": "Restart granian after each change of --ssl-ca. After SIGHUP its old "
+        "worker lets a removed certificate in on about half of the new connections for some seconds.",
         "resumption/*": "granian has no option to switch sessions off; let a proxy end TLS in front of it (--server nginx-pinned). "
         "rustls does not look at the dates of a resumed session's certificate.",
         "server-identity/tls12-offered": "--ssl-protocol-min tls1.2: the default is tls1.3, which API Gateway does not speak.",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .gunicorn import CONFIG, SERVER as _STOCK
+from .gunicorn import CONFIG
+from .gunicorn import SERVER as _STOCK
 
 __all__ = ["SERVER"]
 

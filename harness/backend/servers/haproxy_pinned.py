@@ -11,7 +11,8 @@ from dataclasses import replace
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA1
 
-from .haproxy import CONFIG, SERVER as _STOCK
+from .haproxy import CONFIG
+from .haproxy import SERVER as _STOCK
 
 __all__ = ["SERVER"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .hypercorn import CONFIG, SERVER as _STOCK
+from .hypercorn import CONFIG
+from .hypercorn import SERVER as _STOCK
 
 __all__ = ["SERVER"]
 

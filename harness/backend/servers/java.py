@@ -12,7 +12,7 @@ __all__ = ["NEEDS", "REMEDIES", "SERVER", "START"]
 
 NEEDS = (program("javac", "default-jdk-headless"), program("java", "default-jdk-headless"))
 
-START = ("java", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp")
+START = ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp")
 
 REMEDIES = {
     "validity/* rotation/expired-*": "Wrap the trust manager: chain[0].checkValidity() before the PKIX one's checkClientTrusted. "

@@ -12,8 +12,8 @@ from dataclasses import replace
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA1
 
-from ..server import Server
-from .nginx import CONFIG, SERVER as _STOCK
+from .nginx import CONFIG
+from .nginx import SERVER as _STOCK
 
 __all__ = ["SERVER"]
 
@@ -37,8 +37,9 @@ SERVER = replace(
     about="ssl_verify_client optional_no_ca, and a map of the truststore's fingerprints",
     config=replace(
         CONFIG,
-        stock=CONFIG.stock.replace("  server {\n", _MAP)
-        .replace("ssl_verify_client on;", "ssl_verify_client optional_no_ca;\n    if ($pinned = 0) { return 403; }"),
+        stock=CONFIG.stock.replace("  server {\n", _MAP).replace(
+            "ssl_verify_client on;", "ssl_verify_client optional_no_ca;\n    if ($pinned = 0) { return 403; }"
+        ),
         required=("port", "server_cert", "server_key", "pins"),
     ),
     pin=_pin,

@@ -11,7 +11,9 @@ from .java import NEEDS, REMEDIES, START
 
 __all__ = ["SERVER"]
 
-_JARS = tuple(f"/usr/share/java/tomcat10-{name}.jar" for name in ("embed-core", "annotations-api", "servlet-api", "juli"))
+_JARS = tuple(
+    f"/usr/share/java/tomcat10-{name}.jar" for name in ("embed-core", "annotations-api", "servlet-api", "juli")
+)
 _CLASSES = ":".join(("{program}", *_JARS))
 
 SERVER = Server(
@@ -27,6 +29,7 @@ SERVER = Server(
     version=("java", "-cp", _CLASSES, "org.apache.catalina.util.ServerInfo"),
     programs=("catalina.sh", "tomcat"),
     remedies={
+        **REMEDIES,
         "validity/* rotation/expired-*": "In SSLHostConfig: trustManagerClassName with a trust manager that calls "
         "chain[0].checkValidity() before the PKIX one. PKIX takes a certificate of the truststore for a trust anchor and looks "
         "neither at its dates nor at its usage. --server tomcat-pinned shows it whole.",
@@ -34,6 +37,5 @@ SERVER = Server(
         "SSLHostConfig of the connector; 'optional' and 'optionalNoCA' let everybody in.",
         "reload/* rotation/*": "Connector MBean reloadSslHostConfigs(), or protocolHandler.addSslHostConfig(config, true), after "
         "each change of the truststore; or restart.",
-        **REMEDIES,
     },
 )

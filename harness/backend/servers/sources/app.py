@@ -8,7 +8,9 @@ from typing import Any
 Message = dict[str, Any]
 
 
-async def asgi(scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]) -> None:
+async def asgi(
+    scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+) -> None:
     """Reads the request, then answers 200."""
     if scope["type"] != "http":
         raise RuntimeError(f"not HTTP: {scope['type']}")  # says to the server that there is no lifespan
