@@ -26,6 +26,7 @@ __all__ = [
     "Need",
     "Server",
     "file_needed",
+    "newer_than",
     "node_modules",
     "npm_package",
     "program",
@@ -164,6 +165,11 @@ class Server:
             if any(fnmatchcase(scenario, pattern) for pattern in patterns.split()):
                 return text
         return None
+
+
+def newer_than(version: str, least: tuple[int, ...]) -> bool:
+    """Whether *version*, digits and dots, is *least* or a later one; an unknown one is not."""
+    return version[:1].isdigit() and tuple(int(part) for part in version.split(".")) >= least
 
 
 @cache

@@ -6,19 +6,26 @@ SIGHUP reads the truststore again. A client without SNI does not reach the callb
 from __future__ import annotations
 
 from ..reload import ReloadWay
-from ..server import Server
+from ..server import Need, Server, newer_than, version_by
 from .node import NEEDS, REMEDIES
 
 __all__ = ["SERVER"]
+
+_VERSION = ("node", "--version")
+_NEW_ENOUGH = Need(
+    "Node.js 20.18 or newer, which knows allowPartialTrustChain",
+    "Older ones: --server node-fingerprint; Debian 12 has 18, nodejs.org newer ones.",
+    lambda: newer_than(version_by(_VERSION), (20, 18)),
+)
 
 SERVER = Server(
     name="node-pinned",
     cures="node",
     about="SNICallback with allowPartialTrustChain, and setSecureContext on SIGHUP",
-    needs=NEEDS,
+    needs=(*NEEDS, _NEW_ENOUGH),
     copies=("node_pinned.js",),
     command=("node", "{folder}/node_pinned.js"),
     reload=ReloadWay("signal", ("HUP",)),
-    version=("node", "--version"),
+    version=_VERSION,
     remedies=REMEDIES,
 )
