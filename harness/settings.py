@@ -159,7 +159,8 @@ def _server_target(values: Values) -> Target:
         if config is not None:
             server = with_own_config(server, config)
         way = _reload(values, server.reload)
-        return _make("server", name, factory_of(server, way), way, values)
+        target = _make("server", name, factory_of(server, way), way, values)
+        return replace(target, capabilities=target.capabilities | server.capabilities)
     start_again = [_own_program(), "backend", *(f"--fault={fault}" for fault in faults)]
     target = reference_target(faults)
     factory = target.factory

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from .contract import Material
+from .contract import Capability, Material
 from .process import find_program
 from .reload import RESTART, ReloadWay
 
@@ -26,6 +26,7 @@ __all__ = [
     "Need",
     "Server",
     "file_needed",
+    "in_quotes",
     "newer_than",
     "node_modules",
     "npm_package",
@@ -115,6 +116,11 @@ class ConfigFile:
     """The folder of a user's own configuration, whose other files it may include."""
 
 
+def in_quotes(value: str) -> str:
+    """*value* as it stands between double quotes in most configuration languages."""
+    return value.replace("\\", "\\\\").replace('"', '\\"')
+
+
 def _no_values(material: Material, folder: Path) -> dict[str, str]:
     return {}
 
@@ -143,6 +149,8 @@ class Server:
     pin: Callable[[x509.Certificate], str] | None = None
     """A line of configuration for each certificate of the truststore, together {pins}; made anew before each reload."""
     reload: ReloadWay = field(default=RESTART)
+    capabilities: frozenset[Capability] = frozenset()
+    """What it can do in this configuration, beyond what follows from its way to reload."""
     cures: str = ""
     """The stock server whose findings this one mends."""
     programs: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pkgutil
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -90,8 +91,7 @@ def _built(server: Server, material: Material, values: Mapping[str, str]) -> Pat
     """The folder of the compiled server, beside the material of the first backend that needs it: it ends with the run."""
     program = material.folder.parent / f"{server.name}-program"
     if not program.exists():
-        unfinished = program.with_suffix(".unfinished")
-        unfinished.mkdir(mode=0o700, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f"{server.name}-unfinished-", dir=program.parent))
         words = fill_in(server.build, material, {**values, "program": str(unfinished)})
         done = subprocess.run(
             words,
@@ -105,7 +105,10 @@ def _built(server: Server, material: Material, values: Mapping[str, str]) -> Pat
         if done.returncode:
             said = " | ".join((done.stderr or done.stdout).strip().splitlines()[:3])
             raise StartError(f"{server.name}: cannot be compiled by {words[0]}: {said}. Look at its version.")
-        unfinished.rename(program)
+        try:
+            unfinished.rename(program)
+        except OSError:  # another process of this run was first; its folder is as good
+            shutil.rmtree(unfinished, ignore_errors=True)
     return program
 
 
@@ -113,7 +116,7 @@ def _write_config(server: Server, material: Material, folder: Path, values: Mapp
     """Write the configuration, and beside it what it may include; raises BackendError for pins of a broken truststore."""
     if server.config is None:
         return
-    escaped = {name: server.config.escape(value) for name, value in material.placeholders.items()}
+    escaped = {name: server.config.escape(value) for name, value in {**material.placeholders, **values}.items()}
     pins = {} if server.pin is None else {"pins": _pins(server, material)}
     path = folder / server.config.name
     path.parent.mkdir(exist_ok=True)
@@ -121,7 +124,7 @@ def _write_config(server: Server, material: Material, folder: Path, values: Mapp
         for one in server.config.beside.iterdir():
             if one.name != path.name and not (path.parent / one.name).is_symlink():
                 (path.parent / one.name).symlink_to(one)
-    path.write_text(fill_in([server.config.stock], material, {**escaped, **values, **pins})[0])
+    path.write_text(fill_in([server.config.stock], material, {**escaped, **pins})[0])
 
 
 def _pins(server: Server, material: Material) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ..reload import ReloadWay
-from ..server import TRAPPED, ConfigFile, Server, program
+from ..server import TRAPPED, ConfigFile, Server, in_quotes, program
 
 __all__ = ["CONFIG", "SERVER"]
 
@@ -49,7 +49,7 @@ def _completed(text: str) -> str:
     )
 
 
-CONFIG = ConfigFile("httpd.conf", _STOCK, complete=_completed)
+CONFIG = ConfigFile("httpd.conf", _STOCK, escape=in_quotes, complete=_completed)
 
 SERVER = Server(
     name="apache",

@@ -6,6 +6,7 @@ caddyserver.com/docs/caddyfile/directives/tls.
 
 from __future__ import annotations
 
+from ..contract import Capability
 from ..reload import ReloadWay
 from ..server import ConfigFile, Server, program
 
@@ -71,6 +72,7 @@ SERVER = Server(
             "--force",
         ),
     ),
+    capabilities=frozenset({Capability.H2}),
     version=("caddy", "version"),
     programs=("caddy",),
     header="Caddy",

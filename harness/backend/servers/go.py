@@ -5,6 +5,7 @@ It refuses by alert, bad_certificate(42) whatever the reason before Go 1.21. Sou
 
 from __future__ import annotations
 
+from ..contract import Capability
 from ..server import Server, program
 
 __all__ = ["SERVER"]
@@ -18,6 +19,7 @@ SERVER = Server(
         *("go", "build", "-o", "{program}/server", "{sources}/server.go"),
     ),
     command=("{program}/server",),
+    capabilities=frozenset({Capability.H2}),
     version=("go", "version"),
     programs=("go",),
     remedies={

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 
+from ..contract import Capability
 from ..server import Server, python_package
 
 __all__ = ["SERVER"]
@@ -22,6 +23,7 @@ SERVER = Server(
         *("--ssl-certificate", "{server_cert}", "--ssl-keyfile", "{server_key}", "--ssl-protocol-min", "tls1.2"),
         *("--ssl-ca", "{truststore}", "--ssl-client-verify", "app:asgi"),
     ),
+    capabilities=frozenset({Capability.H2}),
     version=(sys.executable, "-m", "granian", "--version"),
     programs=("granian",),
     header="granian",

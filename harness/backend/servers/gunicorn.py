@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from ..reload import ReloadWay
-from ..server import ConfigFile, Server, python_package
+from ..server import ConfigFile, Server, in_quotes, python_package
 from .python import remedies
 
 __all__ = ["CONFIG", "SERVER"]
@@ -25,7 +25,7 @@ ca_certs = "{truststore}"
 cert_reqs = ssl.CERT_REQUIRED
 """
 
-CONFIG = ConfigFile("gunicorn.conf.py", _STOCK)
+CONFIG = ConfigFile("gunicorn.conf.py", _STOCK, escape=in_quotes)
 
 SERVER = Server(
     name="gunicorn",

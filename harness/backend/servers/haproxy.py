@@ -10,7 +10,7 @@ from pathlib import Path
 from ...pki.credential import write_private
 from ..contract import Material
 from ..reload import ReloadWay
-from ..server import TRAPPED, ConfigFile, Server, program
+from ..server import TRAPPED, ConfigFile, Server, in_quotes, program
 
 __all__ = ["CONFIG", "SERVER"]
 
@@ -35,7 +35,7 @@ def _both(material: Material, folder: Path) -> dict[str, str]:
     return {"server_cert": str(both)}
 
 
-CONFIG = ConfigFile("haproxy.cfg", _STOCK, required=("port", "server_cert", "truststore"))
+CONFIG = ConfigFile("haproxy.cfg", _STOCK, escape=in_quotes, required=("port", "server_cert", "truststore"))
 
 SERVER = Server(
     name="haproxy",

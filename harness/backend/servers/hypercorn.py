@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from ..server import ConfigFile, Server, python_package
+from ..contract import Capability
+from ..server import ConfigFile, Server, in_quotes, python_package
 from .python import remedies
 
 __all__ = ["CONFIG", "SERVER"]
@@ -21,7 +22,7 @@ ca_certs = "{truststore}"
 verify_mode = ssl.CERT_REQUIRED
 """
 
-CONFIG = ConfigFile("hypercorn_conf.py", _STOCK)
+CONFIG = ConfigFile("hypercorn_conf.py", _STOCK, escape=in_quotes)
 
 SERVER = Server(
     name="hypercorn",
@@ -30,6 +31,7 @@ SERVER = Server(
     config=CONFIG,
     copies=("app.py",),
     command=(sys.executable, "-m", "hypercorn", "--config", "file:{config}", "app:asgi"),
+    capabilities=frozenset({Capability.H2}),
     version=(sys.executable, "-c", "from importlib.metadata import version; print(version('hypercorn'))"),
     programs=("hypercorn",),
     header="hypercorn",

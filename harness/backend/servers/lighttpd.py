@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..contract import Material
+from ..contract import Capability, Material
 from ..reload import ReloadWay
-from ..server import TRAPPED, ConfigFile, Server, file_needed, program
+from ..server import TRAPPED, ConfigFile, Server, file_needed, in_quotes, program
 
 __all__ = ["SERVER"]
 
@@ -41,10 +41,11 @@ SERVER = Server(
         program("lighttpd", "lighttpd lighttpd-mod-openssl"),
         file_needed("/usr/lib/lighttpd/mod_openssl.so", "lighttpd-mod-openssl"),
     ),
-    config=ConfigFile("lighttpd.conf", _STOCK),
+    config=ConfigFile("lighttpd.conf", _STOCK, escape=in_quotes),
     command=("lighttpd", "-D", "-f", "{config}"),
     values=_page,
     reload=ReloadWay("signal", ("USR1",)),
+    capabilities=frozenset({Capability.H2}),
     version=("lighttpd", "-v"),
     programs=("lighttpd",),
     header="lighttpd",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ..reload import ReloadWay
-from ..server import TRAPPED, ConfigFile, Server, program
+from ..server import TRAPPED, ConfigFile, Server, in_quotes, program
 
 __all__ = ["CONFIG", "NEEDS", "SERVER"]
 
@@ -43,18 +43,13 @@ http {
 _COMMAND = ("nginx", "-p", "{folder}", "-c", "{config}", "-e", "stderr")
 
 
-def _escaped(value: str) -> str:
-    """*value* as it stands between the quotes of nginx's configuration; a path may have blanks."""
-    return value.replace("\\", "\\\\").replace('"', '\\"')
-
-
 def _completed(text: str) -> str:
     """*text* with what keeps nginx in the foreground and away from the machine's own nginx."""
     own = {"daemon": "daemon off;", "pid": "pid nginx.pid;"}
     return "".join(f"{line}\n" for name, line in own.items() if not re.search(rf"^\s*{name}\s", text, re.M)) + text
 
 
-CONFIG = ConfigFile("nginx.conf", _STOCK, escape=_escaped, complete=_completed)
+CONFIG = ConfigFile("nginx.conf", _STOCK, escape=in_quotes, complete=_completed)
 NEEDS = (program("nginx", "nginx-light"),)
 
 SERVER = Server(
