@@ -96,5 +96,5 @@ def broken_bundle_fails_closed(mtls_trial: Trial) -> None:
     whole = Truststore((good.anchor,)).pem
     for what, content in (("PEM cut in half", whole[: len(whole) // 2]), ("empty file", b"")):
         with mtls_trial.start(good.anchor) as backend:
-            if backend.accepts(good.credential, "good credential, before the reload"):
-                backend.reload_broken(content, what, strangers=(None, mtls_trial.defect("stranger")))
+            backend.accepts(good.credential, "good credential, before the reload")
+            backend.reload_broken(content, what, strangers=(None, mtls_trial.defect("stranger")))
