@@ -384,10 +384,8 @@ class Subject:
         return Result.PASSED, verdict.text
 
     def _refused_control(self, tls: TlsVersion, verdict: Verdict) -> str:
-        controls = self._controls
-        return (
-            f"the twin that must be let in ({controls.control.name}, TLS {tls}) was not: {verdict.text}{controls.why()}"
-        )
+        name = self._controls.control.name
+        return f"the twin that must be let in ({name}, TLS {tls}) was not: {verdict.text}{self._controls.why()}"
 
     def _good_control(self, tls: TlsVersion) -> Observation:
         seen, verdict = self._controls.control_seen(tls)
@@ -396,6 +394,6 @@ class Subject:
         return seen
 
     def _case(self, what: str, tls: TlsVersion, result: Result, reason: str, *seen: Observation) -> Case:
-        roles = zip(seen, ("control", "probe", "control"), strict=False)
-        observations = tuple(one.to_json() | {"role": role} for one, role in roles)
+        roles = ("control", "probe", "control")
+        observations = tuple(one.to_json() | {"role": role} for one, role in zip(seen, roles, strict=False))
         return Case(what=what, tls=tls.value, outcome=result, reason=reason, observations=observations)

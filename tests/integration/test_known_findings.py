@@ -66,9 +66,9 @@ BOTH = ("--profile", "all")
 PRIVATE_SESSIONS = SESSIONS | {f"{name} (private-ca)" for name in SESSIONS}
 BRIEF = tuple(
     f"--scenario={one}"
-    for one in ("presence/*", "trust/*", "validity/*", "rotation/both-old-first", "rotation/e*", "reload/repl*")
+    for one in ("presence/*", "trust/[os]*", "validity/*", "rotation/both-*", "rotation/e*", "rotation/old-*")
 )
-"""For servers that take their time to start; the whole profile was measured by hand."""
+"""For Java, which takes its time to start; the whole profile was measured by hand."""
 
 # From Python 3.13 on ssl.create_default_context sets VERIFY_X509_PARTIAL_CHAIN; uvicorn does not use it.
 PYTHON_TRAP = TRAP if sys.version_info < (3, 13) else frozenset[str]()
@@ -94,7 +94,7 @@ KNOWN = {
     ),
     "haproxy": Known(TRAP, PRIVATE_SESSIONS, options=BOTH),
     "hypercorn": Known(PYTHON_TRAP),
-    "java": Known(DATES),
+    "java": Known(DATES, warned=frozenset(), options=BRIEF),
     "lighttpd": Known(TRAP),
     "nginx": Known(TRAP),
     "node": Known(TRAP),
@@ -107,10 +107,10 @@ KNOWN = {
 }
 """The stock servers, in profile gateway unless the options say otherwise."""
 
-CURED = {"caddy-pinned": frozenset[str](), "gunicorn-pinned": frozenset[str](), "node-fingerprint": frozenset[str]()}
+CURED = dict.fromkeys(("caddy-pinned", "gunicorn-pinned", "node-fingerprint"), frozenset[str]())
 """What a cure leaves as a warning, where that is not SESSIONS."""
 
-CURED_BRIEFLY = {"tomcat-pinned"}
+CURED_BRIEFLY = {"java-pinned", "tomcat-pinned"}
 
 STOCK = sorted(name for name, server in servers().items() if not server.cures)
 CURES = sorted(name for name, server in servers().items() if server.cures)
