@@ -246,6 +246,11 @@ class Bench:
         days = self.target.good_days
         return None if days is None else self.clock() + timedelta(days=days)
 
+    @property
+    def server_header(self) -> str | None:
+        """What the answers of a shared backend call their server, if they do."""
+        return next((header for one in self.opened if (header := one.instance.server_header)), None)
+
     def new_control(self) -> Credential:
         """A fresh control credential."""
         return control_credential(clock=self.clock)

@@ -48,6 +48,11 @@ OPTIONS = (
         "and stand in MTLS_HOST … MTLS_CRL of its environment",
     ),
     Option(name="server", metavar="NAME", help="a built-in server: reference, nginx, node …"),
+    Option(
+        name="config",
+        metavar="FILE",
+        help="with --server: a configuration file of your own, with the placeholders of --command",
+    ),
     Option(name="fault", metavar="NAME", many=True, help="with --server reference: a fault of its own (repeatable)"),
     Option(name="url", metavar="URL", help="a backend that already runs; needs --client-cert and --client-key"),
     Option(name="client-cert", metavar="PEM", help="with --url: the certificate that it lets in, with its chain"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from .backend.contract import Capability, Factory, Material, Running
 from .backend.embedded import reference_target
 from .backend.endpoint import endpoint_of
+from .backend.own_config import with_own_config
 from .backend.process import fill_in as fill_in_words
 from .backend.process import find_program, leave_start_script, running, split_command
 from .backend.reload import RESTART, ReloadWay, parse_reload
@@ -44,6 +45,7 @@ REFERENCE = "reference"
 
 _STARTED = (REFERENCE, "command", "server")
 _GOES_WITH = {
+    "config": ("server",),
     "fault": (REFERENCE,),
     "client_cert": ("url",),
     "client_key": ("url",),
@@ -155,8 +157,12 @@ def _server_target(values: Values) -> Target:
             hint = did_you_mean(name, [REFERENCE, *servers()])
             raise UsageError(f"--server ({name}): expected one of {known}.{hint} Or start yours by --command.")
         server = find_server(name)
+        config = path_of(values, "config")
+        if config is not None:
+            server = with_own_config(server, config)
         way = _reload(values, server.reload)
-        return _make("server", name, factory_of(server, way), way, values)
+        target = _make("server", name, factory_of(server, way), way, values)
+        return replace(target, capabilities=target.capabilities | server.capabilities)
     start_again = [_own_program(), "backend", *(f"--fault={fault}" for fault in faults)]
     target = reference_target(faults)
     factory = target.factory
@@ -255,6 +261,7 @@ def _arguments(values: Values) -> tuple[str, ...]:
     for name in (
         "command",
         "server",
+        "config",
         "fault",
         "url",
         "client_cert",

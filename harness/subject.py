@@ -72,10 +72,7 @@ class Subject:
 
         Raises Inconclusive when the control is refused already: the marker would be waited for in vain.
         """
-        tls = self.versions[-1]
-        _, verdict = self._controls.control_seen(tls)
-        if not verdict.accepted:
-            raise Inconclusive(self._refused_control(tls, verdict))
+        self._good_control(self.versions[-1])
         self._log.happened(f"truststore replaced by {len(trusted)} certificate{'s' if len(trusted) != 1 else ''}")
         reloaded = self.instance.replace_truststore(trusted)
         self._log.happened(str(reloaded))
@@ -202,7 +199,7 @@ class Subject:
 
         A backend that ends, does not start again or stops listening holds. What it does to the control is a note.
         """
-        befores = {tls: self._controls.control_seen(tls)[0] for tls in self.versions}
+        befores = {tls: self._good_control(tls) for tls in self.versions}
         ended = self.instance.reload_broken(content)
         if ended is not None:
             self._log.add(Case(what=what, tls=None, outcome=Result.PASSED, reason=f"does not go on: {ended}"))
@@ -256,7 +253,7 @@ class Subject:
 
     def seen_of(self, seen: Observation, tls: TlsVersion) -> str:
         """In words what *seen* means, beside the control; for what is recorded and not judged."""
-        return judge(seen, self._controls.control_seen(tls)[0], statuses=self.instance.target.statuses).text
+        return judge(seen, self._good_control(tls), statuses=self.instance.target.statuses).text
 
     def shows(self, what: str, seen: Observation, holds: bool, yes: str, no: str) -> None:
         """Record a case that is no question of accepted or rejected, on a handshake that has to be complete."""
@@ -276,8 +273,8 @@ class Subject:
         what = f"TLS {tls} {approach.ciphers or ''}".strip()
         if verdict.accepted:
             result, reason = Result.PASSED, f"{verdict.text} ({seen.negotiated})"
-        elif refuses_version(seen, lambda: self.instance.probe(control, tls, approach)) and self._other_version_works(
-            tls
+        elif refuses_version(seen, lambda: self.instance.probe(control, tls, approach)) and any(
+            self.instance.control_seen(other)[1].accepted for other in TlsVersion if other is not tls
         ):
             result, reason = Result.FAILED, f"expected {what}, saw {verdict.text.removeprefix('rejected: ')}"
         else:
@@ -285,9 +282,6 @@ class Subject:
         if result is not Result.PASSED:
             self._log.reproducer.remember(self.instance, tls, control, approach)
         self._log.add(self._case(what, tls, result, reason, seen))
-
-    def _other_version_works(self, tls: TlsVersion) -> bool:
-        return any(self.instance.control_seen(other)[1].accepted for other in TlsVersion if other is not tls)
 
     # --- one case
 
@@ -392,6 +386,12 @@ class Subject:
     def _refused_control(self, tls: TlsVersion, verdict: Verdict) -> str:
         name = self._controls.control.name
         return f"the twin that must be let in ({name}, TLS {tls}) was not: {verdict.text}{self._controls.why()}"
+
+    def _good_control(self, tls: TlsVersion) -> Observation:
+        seen, verdict = self._controls.control_seen(tls)
+        if not verdict.accepted:
+            raise Inconclusive(self._refused_control(tls, verdict))
+        return seen
 
     def _case(self, what: str, tls: TlsVersion, result: Result, reason: str, *seen: Observation) -> Case:
         roles = ("control", "probe", "control")

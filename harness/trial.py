@@ -27,6 +27,7 @@ from .pki.credential import Credential
 from .pki.defects import Sample, make_defect
 from .pki.gateway_certificate import gateway_credential
 from .pki.truststore import Truststore
+from .remedies import remedy_for
 from .reproduce import Reproducer
 from .sanity import clock_of
 from .scenario import Level, Profile, Scenario
@@ -343,7 +344,7 @@ class Trial:
             outcome=result,
             reason=reason,
             references=self.scenario.references,
-            remedy=self.scenario.remedy,
+            remedy=remedy_for(self.scenario, self.bench.target, self.bench.server_header),
             reproduce=self._log.reproducer.command,
             cases=tuple(self._log.cases),
             missing=missing,

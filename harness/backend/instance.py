@@ -161,6 +161,12 @@ class Instance:
         return known
 
     @property
+    def server_header(self) -> str | None:
+        """The Server header of the control's answers."""
+        answers = [seen.answer for seen, _ in self._controls.values() if seen.answer is not None]
+        return next((header for answer in answers if (header := answer.header("server"))), None)
+
+    @property
     def lost(self) -> str | None:
         """Why nothing more can be learnt from it: it ended, or refuses its control again and again; None while it works."""
         trouble = self._trouble()

@@ -22,6 +22,7 @@ from .contract import Material
 
 __all__ = [
     "BackendProcess",
+    "check_placeholders",
     "fill_in",
     "find_program",
     "leave_start_script",
@@ -49,14 +50,19 @@ def split_command(command: str, option: str) -> list[str]:
         raise UsageError(f"{option} ({command}): expected a command line, saw {error}. Check the quotes.") from error
     if not words:
         raise UsageError(f"{option}: expected a command line, saw nothing. Give the command that starts the server.")
-    for name in _PLACEHOLDER.findall(command):
+    check_placeholders(command, option)
+    return words
+
+
+def check_placeholders(text: str, option: str) -> None:
+    """Raise UsageError, naming *option*, for a placeholder in *text* that looks like a known one misspelt."""
+    for name in _PLACEHOLDER.findall(text):
         close = difflib.get_close_matches(name.lower().replace("-", "_"), _NAMES, n=1, cutoff=0.75)
         if name not in _NAMES and close:
             known = " ".join(f"{{{known}}}" for known in _NAMES)
             raise UsageError(
                 f"{option}: unknown placeholder {{{name}}}: expected one of {known}. Did you mean {{{close[0]}}}?"
             )
-    return words
 
 
 def fill_in(words: Sequence[str], material: Material, extra: dict[str, str] | None = None) -> list[str]:
@@ -76,6 +82,7 @@ class BackendProcess:
     def __init__(self, words: Sequence[str], material: Material, *, folder: Path, cwd: Path | None) -> None:
         self._material, self._log, self._words = material, folder / "output.log", list(words)
         self._others: list[subprocess.Popen[bytes]] = []
+        self.cwd = cwd
         with self._log.open("ab") as log:
             self._log_begin = log.tell()  # what stands before is of an earlier start
             try:
@@ -208,6 +215,7 @@ def run_beside(
                     stdout=out,
                     stderr=err,
                     env=os.environ | _environment(material),
+                    cwd=backend.cwd,
                     start_new_session=True,
                 )
             code: int | None = process.wait(seconds)

@@ -24,6 +24,8 @@ import pytest
 
 from pytest_mtls.harness.backend.ports import free_port
 from pytest_mtls.harness.backend.process import find_program
+from pytest_mtls.harness.backend.server import Server
+from pytest_mtls.harness.backend.servers import servers
 from pytest_mtls.harness.wait import poll_until
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "once",
     "processes_of",
     "require",
+    "require_server",
     "serve",
 ]
 
@@ -43,7 +46,7 @@ PROGRAM = str(Path(sysconfig.get_path("scripts"), "pytest-mtls"))
 SERVERS = Path(__file__).parent.parent / "servers"
 """Sources of servers as teams would write them."""
 
-_CHECK_SECONDS = 120
+_CHECK_SECONDS = 240
 _START_SECONDS = 20
 
 
@@ -53,6 +56,14 @@ def require(program: str) -> str:
     if path is None:
         pytest.skip(f"needs the program '{program}', which is not installed")
     return path
+
+
+def require_server(name: str) -> Server:
+    """The built-in server called *name*; skips the test where something that it needs is not installed."""
+    server = servers()[name]
+    if server.missing is not None:
+        pytest.skip(f"{name} needs {server.missing.what}. {server.missing.get}")
+    return server
 
 
 # --- checks

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from pytest_mtls.harness.backend import servers
+from pytest_mtls.harness.backend import server
 from pytest_mtls.harness.cli import main
 from pytest_mtls.harness.options import OPTIONS
 from pytest_mtls.harness.pki.gateway_certificate import control_credential
@@ -154,7 +154,7 @@ def test_a_server_that_is_not_installed_is_named_with_its_package(
 ) -> None:
     """It is not the same as an unknown server."""
 
-    monkeypatch.setattr(servers, "find_program", lambda _: None)
+    monkeypatch.setattr(server, "find_program", lambda _: None)
     assert re.fullmatch(
         r"--server \(nginx\): expected the program 'nginx', which is not installed\. On Debian: apt-get install nginx\S*\.",
         refuse("check --server nginx"),

@@ -44,6 +44,7 @@ def repository(tmp_path: Path) -> Path:
     """A folder with what the commands name: a server, and the user's own certificates."""
     (tmp_path / "server").write_text("#!/bin/sh\n")
     (tmp_path / "server").chmod(0o755)
+    (tmp_path / "nginx.conf").write_text("{port} {server_cert} {server_key} {truststore}")
     certificate, _ = gateway_credential().write(tmp_path, "gateway")
     (tmp_path / "ca.pem").write_bytes(certificate.read_bytes())
     return tmp_path

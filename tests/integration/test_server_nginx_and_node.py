@@ -110,15 +110,17 @@ def test_report_names_the_trap(gateway: Check, scenario: str) -> None:
 
 
 @pytest.mark.parametrize("scenario", TRAPPED)
-def test_remedy_names_partial_chain(gateway: Check, scenario: str) -> None:
-    """The flag that springs the trap."""
-    assert "PARTIAL_CHAIN" in gateway.scenario(scenario)["remedy"]
+def test_remedy_is_the_servers_own(gateway: Check, scenario: str, server: str) -> None:
+    """nginx compares fingerprints, Node has a flag; each names the built-in server that shows it."""
+    remedy = gateway.scenario(scenario)["remedy"]
+    assert {"nginx": "$ssl_client_fingerprint", "node": "allowPartialTrustChain"}[server] in remedy
+    assert f"--server {server}-pinned" in remedy
 
 
 def test_terminal_shows_finding_note_and_remedy(gateway: Check) -> None:
     """Who reads only the terminal learns the same."""
     text = " ".join(gateway.output.split())
-    for words in ("failed rotation/both-old-first (MUST)", "note the rotation trap", "X509_V_FLAG_PARTIAL_CHAIN"):
+    for words in ("failed rotation/both-old-first (MUST)", "note the rotation trap", "-pinned shows it whole"):
         assert words in text
 
 

@@ -21,6 +21,7 @@ ROOMS = (
     "harness.kit",
     "harness.trial",
     "harness.drill",
+    "harness.remedies",
     "harness.subject",
     "harness.kept",
     "harness.reproduce",

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterator
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from ...errors import UsageError
+from ...errors import BackendError, StartError, UsageError
+from ...pki.truststore import Truststore
 from ..contract import Factory, Material, Running
-from ..process import BackendProcess, find_program, running
-from ..reload import RESTART, ReloadWay
+from ..process import BackendProcess, fill_in, running
+from ..reload import ReloadWay
+from ..server import Server
 
-__all__ = ["Server", "factory_of", "find_server", "servers"]
+__all__ = ["factory_of", "find_server", "servers"]
 
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server program with its stock configuration.
-
-    ``prepare`` writes what the server needs into a folder of its own and returns the command. ``package`` is Debian's.
-    """
-
-    name: str
-    program: str
-    package: str
-    about: str
-    prepare: Callable[[Material, Path], list[str]]
-    reload: ReloadWay = field(default=RESTART)
+_SOURCES = Path(__file__).parent / "sources"
+_BUILD_SECONDS = 300
 
 
 @cache
@@ -38,23 +31,21 @@ def servers() -> dict[str, Server]:
     """All built-in servers by name."""
     found = {}
     for module in pkgutil.iter_modules(__path__):
-        server = import_module(f"{__name__}.{module.name}").SERVER
+        server: Server = import_module(f"{__name__}.{module.name}").SERVER
         found[server.name] = server
     return found
 
 
 def find_server(name: str) -> Server:
-    """The server called *name*, if its program is installed; raises UsageError otherwise."""
+    """The server called *name*, if all that it needs is installed; raises UsageError otherwise."""
     server = servers().get(name)
     if server is None:
         raise UsageError(
             f"--server ({name}): expected one of {', '.join(sorted(servers()))}. Or start yours by --command."
         )
-    if find_program(server.program) is None:
-        raise UsageError(
-            f"--server ({name}): expected the program '{server.program}', which is not installed. "
-            f"On Debian: apt-get install {server.package}."
-        )
+    missing = server.missing
+    if missing is not None:
+        raise UsageError(f"--server ({name}): expected {missing.what}, which is not installed. {missing.get}")
     return server
 
 
@@ -71,7 +62,79 @@ def factory_of(server: Server, reload: ReloadWay) -> Factory:
 def _started(server: Server, material: Material, reload: ReloadWay) -> Iterator[BackendProcess]:
     folder = material.folder / server.name
     folder.mkdir(mode=0o700, exist_ok=True)
-    reloader = reload.carry_out if reload.live else None
-    words = server.prepare(material, folder)
-    with running(words, material, folder=folder, cwd=folder, reloader=reloader) as process:
+    for name in server.copies:
+        shutil.copyfile(_SOURCES / name, folder / name)
+    values = _values(server, material, folder)
+    _write_config(server, material, folder, values)
+    way = replace(reload, words=tuple(fill_in(reload.words, material, values)))
+
+    def reloader(process: BackendProcess, material: Material) -> None:
+        if server.pin is not None:
+            _write_config(server, material, folder, values)
+        way.carry_out(process, material)
+
+    words = fill_in(server.command, material, values)
+    with running(words, material, folder=folder, cwd=folder, reloader=reloader if reload.live else None) as process:
         yield process
+
+
+def _values(server: Server, material: Material, folder: Path) -> dict[str, str]:
+    """The placeholders that only built-in servers have."""
+    config = folder / server.config.name if server.config else folder
+    values = {"folder": str(folder), "config": str(config), "sources": str(_SOURCES)}
+    if server.build:
+        values["program"] = str(_built(server, material, values))
+    return values | dict(server.values(material, folder))
+
+
+def _built(server: Server, material: Material, values: Mapping[str, str]) -> Path:
+    """The folder of the compiled server, beside the material of the first backend that needs it: it ends with the run."""
+    program = material.folder.parent / f"{server.name}-program"
+    if not program.exists():
+        unfinished = Path(tempfile.mkdtemp(prefix=f"{server.name}-unfinished-", dir=program.parent))
+        words = fill_in(server.build, material, {**values, "program": str(unfinished)})
+        done = subprocess.run(
+            words,
+            cwd=unfinished,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_BUILD_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            said = " | ".join((done.stderr or done.stdout).strip().splitlines()[:3])
+            raise StartError(f"{server.name}: cannot be compiled by {words[0]}: {said}. Look at its version.")
+        try:
+            unfinished.rename(program)
+        except OSError:  # another process of this run was first; its folder is as good
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return program
+
+
+def _write_config(server: Server, material: Material, folder: Path, values: Mapping[str, str]) -> None:
+    """Write the configuration, and beside it what it may include; raises BackendError for pins of a broken truststore."""
+    if server.config is None:
+        return
+    escaped = {name: server.config.escape(value) for name, value in {**material.placeholders, **values}.items()}
+    pins = {} if server.pin is None else {"pins": _pins(server, material)}
+    path = folder / server.config.name
+    path.parent.mkdir(exist_ok=True)
+    if server.config.beside is not None:
+        for one in server.config.beside.iterdir():
+            if one.name != path.name and not (path.parent / one.name).is_symlink():
+                (path.parent / one.name).symlink_to(one)
+    path.write_text(fill_in([server.config.stock], material, {**escaped, **pins})[0])
+
+
+def _pins(server: Server, material: Material) -> str:
+    assert server.pin is not None
+    try:
+        trusted = Truststore.parse(material.truststore.read_bytes())
+    except OSError as error:
+        raise BackendError(f"{server.name}: the truststore cannot be read: {error.strerror}. Put one there.") from error
+    except UsageError as error:
+        raise BackendError(f"{server.name}: no pins can be made: {error}") from error
+    if not trusted.certificates:
+        raise BackendError(f"{server.name}: no pins can be made: the truststore holds no certificate. Put one there.")
+    return "\n".join(server.pin(certificate) for certificate in trusted)
