@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import BackendError, StartError, UsageError
+from ..groups import is_gone, signal_group
 from ..interrupt import held
+from ..leftovers import GRACE, record, strike
 from ..pki.credential import write_private
 from ..wait import poll_until
 from .contract import Material
@@ -31,7 +33,6 @@ __all__ = [
 ]
 
 _TAIL_LINES, _SAID_LINES, _TAIL_COLUMNS = 12, 3, 240
-_GRACE = 5.0
 _CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _PLACEHOLDER = re.compile(r"(?<!\$)\{([A-Za-z_-]+)\}")
 _NAMES = ("host", "port", "server_cert", "server_key", "truststore", "crl")
@@ -88,6 +89,7 @@ class BackendProcess:
                     cwd=cwd,
                     start_new_session=True,  # a process group of its own, so that all of it can be ended
                 )
+                record(self._process.pid)
             except OSError as error:
                 raise StartError(
                     f"command ({words[0]}): expected a program that can be run, saw: {error.strerror}. "
@@ -210,6 +212,7 @@ def run_beside(
                     env=os.environ | _environment(material),
                     start_new_session=True,
                 )
+                record(process.pid)
             code: int | None = process.wait(seconds)
         except subprocess.TimeoutExpired:
             code = None
@@ -236,36 +239,12 @@ def _tail(written: bytes, count: int) -> str:
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
-        if not _signal_group(process, number) or poll_until(lambda: _group_is_gone(process), _GRACE):
+        if not signal_group(process.pid, number) or poll_until(lambda: _group_is_gone(process), GRACE):
             break
-    process.wait(timeout=_GRACE)
+    process.wait(timeout=GRACE)
+    strike(process.pid)
 
 
 def _group_is_gone(process: subprocess.Popen[bytes]) -> bool:
     process.poll()  # reap the leader, or its group never goes
-    return not (_signal_group(process, 0) and _lives(process.pid))
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
-    try:
-        os.killpg(process.pid, number)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
-
-
-def _lives(group: int) -> bool:
-    """Whether somebody lives in a process group that is there: the dead stay in it until they are reaped.
-
-    That is the init process's task for orphans, and in a container there may be none that does it.
-    """
-    if not os.path.exists("/proc/self/stat"):
-        return True
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, its_group = stat.read_text("ascii", "replace").rpartition(")")[2].split()[:3]
-        except (OSError, ValueError):
-            continue  # it has ended meanwhile
-        if its_group == str(group) and state not in "ZX":
-            return True
-    return False
+    return is_gone(process.pid)

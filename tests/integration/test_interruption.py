@@ -263,14 +263,14 @@ def test_an_interruption_while_a_backend_is_ended_does_not_leave_it(
 ) -> None:
     """One that ignores SIGTERM is killed all the same."""
 
-    monkeypatch.setattr(process_module, "_GRACE", 0.2)
-    gone = process_module._group_is_gone
+    monkeypatch.setattr(process_module, "GRACE", 0.2)
+    gone = process_module.is_gone
 
-    def interrupted(process: subprocess.Popen[bytes]) -> bool:
+    def interrupted(group: int) -> bool:
         signal.raise_signal(stop)
-        return gone(process)
+        return gone(group)
 
-    monkeypatch.setattr(process_module, "_group_is_gone", interrupted)
+    monkeypatch.setattr(process_module, "is_gone", interrupted)
     ready = tmp_path / "ready"
     program = f"import signal; signal.signal(15, signal.SIG_IGN); open({str(ready)!r}, 'w').close(); signal.pause()"
     material = Material(tmp_path, "127.0.0.1", 1)
