@@ -1,0 +1,154 @@
+"""What a process that was killed has left is ended by another, and nothing else is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from pytest_mtls.harness import leftovers
+from pytest_mtls.harness.groups import is_gone, seen
+from pytest_mtls.harness.wait import poll_until
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+
+SLEEP = ("sleep", "60")
+
+
+class Starter:
+    """Starts processes in groups of their own; all end with the test."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+
+    def __call__(self, *words: str, own_session: bool = True) -> subprocess.Popen[bytes]:
+        group = None if own_session else 0
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=own_session, process_group=group)
+        self._stack.callback(self._end, process)
+        return process
+
+    @staticmethod
+    def _end(process: subprocess.Popen[bytes]) -> None:
+        if not is_gone(process.pid):
+            os.killpg(process.pid, 9)
+        process.wait(10)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@pytest.fixture
+def start() -> Iterator[Starter]:
+    """Starts processes."""
+    with ExitStack() as stack:
+        yield Starter(stack)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with nothing in it yet."""
+    made = tmp_path / "place"
+    made.mkdir()
+    return made
+
+
+def began(process: subprocess.Popen[bytes]) -> str:
+    """When it was started."""
+    found = seen(process.pid)
+    assert found is not None
+    return found.began
+
+
+def test_what_is_recorded_is_ended_and_the_folder_goes(start: Starter, place: Path) -> None:
+    """The worker first: it could start others."""
+    worker, backend = start(*SLEEP), start(*SLEEP)
+    (place / f"worker-{worker.pid}-{began(worker)}").touch()
+    (place / f"group-{backend.pid}-{began(backend)}").touch()
+    (place / "material").mkdir()
+    leftovers.clear(place)
+
+    assert (worker.wait(10), backend.wait(10), place.exists()) == (-9, -15, False)
+
+
+def test_a_later_process_of_the_same_number_is_left_alone(start: Starter, place: Path) -> None:
+    """Numbers are given again."""
+    other = start(*SLEEP)
+    for kind in ("worker", "group"):
+        (place / f"{kind}-{other.pid}-1{began(other)}").touch()
+    leftovers.interrupt(place)
+    leftovers.clear(place)
+
+    assert (other.poll(), place.exists()) == (None, False)
+
+
+@pytest.mark.parametrize("own_session", [True, False], ids=["a session, as ours are", "a job of a shell"])
+def test_a_group_whose_leader_has_gone(start: Starter, place: Path, own_session: bool) -> None:
+    """A server may have left its children; a group that is no session is somebody else's by now."""
+    leader = start("/bin/sh", "-c", "sleep 60 >/dev/null & echo", own_session=own_session)
+    (place / f"group-{leader.pid}-{began(leader)}").touch()
+    assert leader.stdout is not None
+    leader.stdout.read()
+    leader.wait(10)
+    leftovers.clear(place)
+
+    assert is_gone(leader.pid) == own_session
+
+
+def test_one_that_ignores_sigterm_is_killed(start: Starter, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the ordinary end of a backend."""
+    monkeypatch.setattr(leftovers, "GRACE", 0.2)
+    stubborn = start(
+        sys.executable, "-c", "import signal; signal.signal(15, signal.SIG_IGN); print(1, flush=True); signal.pause()"
+    )
+    assert stubborn.stdout is not None
+    stubborn.stdout.readline()
+    (place / f"group-{stubborn.pid}-{began(stubborn)}").touch()
+    leftovers.clear(place)
+
+    assert stubborn.wait(10) == -9
+
+
+def test_a_record_stands_from_the_start_of_a_group_to_its_end(start: Starter, tmp_path: Path) -> None:
+    """What is still recorded at the end of the block is ended."""
+    place = tmp_path / "place"
+    with leftovers.kept_in(place):
+        ended, forgotten = start(*SLEEP), start(*SLEEP)
+        for process in (ended, forgotten):
+            leftovers.record(process.pid)
+        leftovers.strike(ended.pid)
+        names = {path.name for path in place.iterdir()}
+        assert names == {f"worker-{os.getpid()}-{seen(os.getpid()).began}", f"group-{forgotten.pid}-{began(forgotten)}"}  # type: ignore[union-attr]
+        assert leftovers.folder() == place
+
+    assert (forgotten.wait(10), ended.poll(), place.exists(), leftovers.folder()) == (-15, None, False, None)
+
+
+def test_who_comes_after_the_interruption_starts_nothing(tmp_path: Path) -> None:
+    """A worker that was still busy with its imports has not heard the signal."""
+    leftovers.interrupt(tmp_path / "place")
+    with pytest.raises(KeyboardInterrupt), leftovers.kept_in(tmp_path / "place"):
+        pytest.fail("it went on")
+
+    assert not (tmp_path / "place").exists()
+
+
+def test_without_a_place_nothing_is_recorded(start: Starter, tmp_path: Path) -> None:
+    """A run of one process has nobody to clear up after it."""
+    with leftovers.kept_in(None):
+        leftovers.record(start(*SLEEP).pid)
+
+        assert leftovers.folder() is None
+
+
+def test_the_dead_that_nobody_reaps_do_not_live(start: Starter) -> None:
+    """In a container there may be no init process that does it."""
+    process = start("true")
+
+    assert poll_until(lambda: is_gone(process.pid), 10)
+    found = seen(process.pid)
+    assert found is not None
+    assert not found.lives
