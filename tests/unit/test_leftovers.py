@@ -56,9 +56,9 @@ def place(tmp_path: Path) -> Path:
     return made
 
 
-def began(process: subprocess.Popen[bytes]) -> str:
-    """When it was started."""
-    found = seen(process.pid)
+def began(pid: int) -> str:
+    """When a process was started."""
+    found = seen(pid)
     assert found is not None
     return found.began
 
@@ -66,8 +66,8 @@ def began(process: subprocess.Popen[bytes]) -> str:
 def test_what_is_recorded_is_ended_and_the_folder_goes(start: Starter, place: Path) -> None:
     """The worker first: it could start others."""
     worker, backend = start(*SLEEP), start(*SLEEP)
-    (place / f"worker-{worker.pid}-{began(worker)}").touch()
-    (place / f"group-{backend.pid}-{began(backend)}").touch()
+    (place / f"worker-{worker.pid}-{began(worker.pid)}").touch()
+    (place / f"group-{backend.pid}-{began(backend.pid)}").touch()
     (place / "material").mkdir()
     leftovers.clear(place)
 
@@ -78,7 +78,7 @@ def test_a_later_process_of_the_same_number_is_left_alone(start: Starter, place:
     """Numbers are given again."""
     other = start(*SLEEP)
     for kind in ("worker", "group"):
-        (place / f"{kind}-{other.pid}-1{began(other)}").touch()
+        (place / f"{kind}-{other.pid}-1{began(other.pid)}").touch()
     leftovers.interrupt(place)
     leftovers.clear(place)
 
@@ -89,7 +89,7 @@ def test_a_later_process_of_the_same_number_is_left_alone(start: Starter, place:
 def test_a_group_whose_leader_has_gone(start: Starter, place: Path, own_session: bool) -> None:
     """A server may have left its children; a group that is no session is somebody else's by now."""
     leader = start("/bin/sh", "-c", "sleep 60 >/dev/null & echo", own_session=own_session)
-    (place / f"group-{leader.pid}-{began(leader)}").touch()
+    (place / f"group-{leader.pid}-{began(leader.pid)}").touch()
     assert leader.stdout is not None
     leader.stdout.read()
     leader.wait(10)
@@ -106,7 +106,7 @@ def test_one_that_ignores_sigterm_is_killed(start: Starter, place: Path, monkeyp
     )
     assert stubborn.stdout is not None
     stubborn.stdout.readline()
-    (place / f"group-{stubborn.pid}-{began(stubborn)}").touch()
+    (place / f"group-{stubborn.pid}-{began(stubborn.pid)}").touch()
     leftovers.clear(place)
 
     assert stubborn.wait(10) == -9
@@ -121,7 +121,8 @@ def test_a_record_stands_from_the_start_of_a_group_to_its_end(start: Starter, tm
             leftovers.record(process.pid)
         leftovers.strike(ended.pid)
         names = {path.name for path in place.iterdir()}
-        assert names == {f"worker-{os.getpid()}-{seen(os.getpid()).began}", f"group-{forgotten.pid}-{began(forgotten)}"}  # type: ignore[union-attr]
+        me = os.getpid()
+        assert names == {f"worker-{me}-{began(me)}", f"group-{forgotten.pid}-{began(forgotten.pid)}"}
         assert leftovers.folder() == place
 
     assert (forgotten.wait(10), ended.poll(), place.exists(), leftovers.folder()) == (-15, None, False, None)
