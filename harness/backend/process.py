@@ -6,7 +6,6 @@ import difflib
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -17,10 +16,11 @@ from pathlib import Path
 from ..errors import BackendError, StartError, UsageError
 from ..groups import is_gone, signal_group
 from ..interrupt import held
-from ..leftovers import GRACE, record, strike
+from ..leftovers import GRACE, strike
 from ..pki.credential import write_private
 from ..wait import poll_until
 from .contract import Material
+from .launch import find_program, launch
 
 __all__ = [
     "BackendProcess",
@@ -66,11 +66,6 @@ def fill_in(words: Sequence[str], material: Material, extra: dict[str, str] | No
     return [_PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), word) for word in words]
 
 
-def find_program(name: str) -> str | None:
-    """The path of a program: on PATH, or where Debian keeps servers, which is not on every user's PATH."""
-    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")
-
-
 class BackendProcess:
     """A started server. Its output goes to a log file, of which the end is shown when it dies."""
 
@@ -80,16 +75,7 @@ class BackendProcess:
         with self._log.open("ab") as log:
             self._log_begin = log.tell()  # what stands before is of an earlier start
             try:
-                self._process = subprocess.Popen(
-                    [find_program(words[0]) or words[0], *words[1:]],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env=os.environ | _environment(material),
-                    cwd=cwd,
-                    start_new_session=True,  # a process group of its own, so that all of it can be ended
-                )
-                record(self._process.pid)
+                self._process = launch(words, stdout=log, stderr=subprocess.STDOUT, env=_environment(material), cwd=cwd)
             except OSError as error:
                 raise StartError(
                     f"command ({words[0]}): expected a program that can be run, saw: {error.strerror}. "
@@ -204,15 +190,7 @@ def run_beside(
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
             with held():
-                process = subprocess.Popen(
-                    [find_program(words[0]) or words[0], *words[1:]],
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=err,
-                    env=os.environ | _environment(material),
-                    start_new_session=True,
-                )
-                record(process.pid)
+                process = launch(words, stdout=out, stderr=err, env=_environment(material))
             code: int | None = process.wait(seconds)
         except subprocess.TimeoutExpired:
             code = None

@@ -141,10 +141,9 @@ def test_a_worker_that_cannot_clean_up(runs: Runs) -> None:
 
     process = runs.start("check", "-n", "2", *unruly("--grandchild"), *REPORT)
     read_until(process, "^passed ", times=2)
-    assert poll_until(lambda: bool(workers(runs)), 20)
+    assert poll_until(lambda: len(workers(runs)) == 2 and all(backends(runs, one) for one in workers(runs)), 30)
     for worker in workers(runs):
         os.kill(worker, signal.SIGSTOP)
-        assert backends(runs, worker)
     process.send_signal(signal.SIGTERM)
     run = runs.end(process, within=60)
     assert (run.code, run.left) == (3, ())
@@ -156,10 +155,9 @@ def test_a_worker_that_is_killed(runs: Runs) -> None:
 
     process = runs.start("check", "-n", "2", *unruly("--grandchild"), *REPORT)
     read_until(process, "^passed ", times=2)
-    killed = workers(runs)[0]
-    groups = backends(runs, killed)
+    assert poll_until(lambda: any(backends(runs, one) for one in workers(runs)), 30)
+    killed, groups = next((one, groups) for one in workers(runs) if (groups := backends(runs, one)))
     os.kill(killed, signal.SIGKILL)
-    assert groups
     assert poll_until(lambda: killed not in workers(runs) and all(map(is_gone, groups)), 60)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)

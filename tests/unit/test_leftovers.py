@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_mtls.harness import leftovers
+from pytest_mtls.harness.backend.launch import launch
 from pytest_mtls.harness.groups import is_gone, seen
 from pytest_mtls.harness.wait import poll_until
 
@@ -153,3 +154,50 @@ def test_the_dead_that_nobody_reaps_do_not_live(start: Starter) -> None:
     found = seen(process.pid)
     assert found is not None
     assert not found.lives
+
+
+# --- the start of a program
+
+
+@pytest.mark.parametrize("words", [("env",), ("grep", "SigIgn", "/proc/self/status"), ("cat",)], ids=" ".join)
+def test_a_recorded_program_has_what_it_has_without_a_record(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """The same environment, the same signals, an empty input."""
+    said = []
+    for place in (None, tmp_path / "place"):
+        with leftovers.kept_in(place), (tmp_path / "output").open("w+b") as output:
+            process = launch(words, stdout=output, stderr=subprocess.STDOUT, env={"a.b": "kept"})
+            if place is not None:
+                assert [path.name.split("-")[1] for path in place.glob("group-*")] == [str(process.pid)]
+            assert process.wait(20) == 0
+            output.seek(0)
+            said.append(output.read())
+
+    assert said[0] == said[1]
+
+
+def test_a_program_that_is_not_there(tmp_path: Path) -> None:
+    """Recorded or not, the caller is told."""
+    with (
+        leftovers.kept_in(tmp_path / "place"),
+        (tmp_path / "output").open("w+b") as output,
+        pytest.raises(FileNotFoundError),
+    ):
+        launch(["no-such-program"], stdout=output, stderr=output, env={})
+
+
+def test_a_program_does_not_start_when_who_would_record_it_is_killed(tmp_path: Path) -> None:
+    """However short that moment is: what was started already ends by itself."""
+    started = tmp_path / "started"
+    script = f"""
+import os, sys
+from pathlib import Path
+from pytest_mtls.harness import leftovers
+from pytest_mtls.harness.backend import launch
+launch.record = lambda group: os.kill(os.getpid(), 9)
+with leftovers.kept_in(Path({str(tmp_path / "place")!r})):
+    launch.launch(["touch", {str(started)!r}], stdout=sys.stdout.buffer, stderr=sys.stderr.buffer, env={{}})
+"""
+    # the output is at its end once nobody is left who could write
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr, started.exists()) == (-9, b"", b"", False)
