@@ -14,6 +14,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from . import leftovers
 from .backend.instance import Instance, ServerSide, reach, started
 from .backend.target import Target
 from .clock import Clock, system_clock
@@ -84,7 +85,7 @@ class Bench:
                     f"--keep ({self.keep}): expected a folder that can be made, saw: {error.strerror}."
                 ) from error
             return self.keep.resolve()
-        folder = Path(tempfile.mkdtemp(prefix="pytest-mtls-"))
+        folder = Path(tempfile.mkdtemp(prefix="pytest-mtls-", dir=leftovers.folder()))
         self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
         return folder
 

@@ -6,7 +6,6 @@ import difflib
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -15,10 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import BackendError, StartError, UsageError
+from ..groups import is_gone, signal_group
 from ..interrupt import held
+from ..leftovers import GRACE, strike
 from ..pki.credential import write_private
 from ..wait import poll_until
 from .contract import Material
+from .launch import find_program, launch
 
 __all__ = [
     "BackendProcess",
@@ -32,7 +34,6 @@ __all__ = [
 ]
 
 _TAIL_LINES, _SAID_LINES, _TAIL_COLUMNS = 12, 3, 240
-_GRACE = 5.0
 _CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _PLACEHOLDER = re.compile(r"(?<!\$)\{([A-Za-z_-]+)\}")
 _NAMES = ("host", "port", "server_cert", "server_key", "truststore", "crl")
@@ -71,11 +72,6 @@ def fill_in(words: Sequence[str], material: Material, extra: dict[str, str] | No
     return [_PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), word) for word in words]
 
 
-def find_program(name: str) -> str | None:
-    """The path of a program: on PATH, or where Debian keeps servers, which is not on every user's PATH."""
-    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")
-
-
 class BackendProcess:
     """A started server. Its output goes to a log file, of which the end is shown when it dies."""
 
@@ -86,15 +82,7 @@ class BackendProcess:
         with self._log.open("ab") as log:
             self._log_begin = log.tell()  # what stands before is of an earlier start
             try:
-                self._process = subprocess.Popen(
-                    [find_program(words[0]) or words[0], *words[1:]],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env=os.environ | _environment(material),
-                    cwd=cwd,
-                    start_new_session=True,  # a process group of its own, so that all of it can be ended
-                )
+                self._process = launch(words, stdout=log, stderr=subprocess.STDOUT, env=_environment(material), cwd=cwd)
             except OSError as error:
                 raise StartError(
                     f"command ({words[0]}): expected a program that can be run, saw: {error.strerror}. "
@@ -209,15 +197,7 @@ def run_beside(
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
             with held():
-                process = subprocess.Popen(
-                    [find_program(words[0]) or words[0], *words[1:]],
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=err,
-                    env=os.environ | _environment(material),
-                    cwd=backend.cwd,
-                    start_new_session=True,
-                )
+                process = launch(words, stdout=out, stderr=err, env=_environment(material), cwd=backend.cwd)
             code: int | None = process.wait(seconds)
         except subprocess.TimeoutExpired:
             code = None
@@ -244,36 +224,12 @@ def _tail(written: bytes, count: int) -> str:
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
-        if not _signal_group(process, number) or poll_until(lambda: _group_is_gone(process), _GRACE):
+        if not signal_group(process.pid, number) or poll_until(lambda: _group_is_gone(process), GRACE):
             break
-    process.wait(timeout=_GRACE)
+    process.wait(timeout=GRACE)
+    strike(process.pid)
 
 
 def _group_is_gone(process: subprocess.Popen[bytes]) -> bool:
     process.poll()  # reap the leader, or its group never goes
-    return not (_signal_group(process, 0) and _lives(process.pid))
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
-    try:
-        os.killpg(process.pid, number)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
-
-
-def _lives(group: int) -> bool:
-    """Whether somebody lives in a process group that is there: the dead stay in it until they are reaped.
-
-    That is the init process's task for orphans, and in a container there may be none that does it.
-    """
-    if not os.path.exists("/proc/self/stat"):
-        return True
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, its_group = stat.read_text("ascii", "replace").rpartition(")")[2].split()[:3]
-        except (OSError, ValueError):
-            continue  # it has ended meanwhile
-        if its_group == str(group) and state not in "ZX":
-            return True
-    return False
+    return is_gone(process.pid)

@@ -13,6 +13,7 @@ from typing import Any
 
 from cryptography import x509
 
+from .. import leftovers
 from ..clock import Clock, system_clock
 from ..pki.authority import new_hierarchy
 from ..pki.credential import Credential
@@ -100,7 +101,7 @@ class Gateway:
         port, self.tls_port = plain.getsockname()[1], tls.getsockname()[1]
         shown = f"[{options.host}]" if ":" in options.host else options.host
         self.endpoint = f"http://{shown}:{port}"
-        self.folder = Path(tempfile.mkdtemp(prefix="pytest-mtls-gateway-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="pytest-mtls-gateway-", dir=leftovers.folder()))
         context = tls_context(self._issue())
         self.egress = Egress(
             lambda: self.state.settings,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from .. import leftovers
 from ..errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _der(trust: Trust) -> bytes:
 
 def _present(context: ssl.SSLContext, credential: Credential) -> None:
     # OpenSSL's own way in is a file; this one has mode 0600 from the first moment, and is gone with the block.
-    with tempfile.NamedTemporaryFile(prefix="pytest-mtls-", suffix=".pem") as file:
+    with tempfile.NamedTemporaryFile(prefix="pytest-mtls-", suffix=".pem", dir=leftovers.folder()) as file:
         file.write(credential.key_pem + credential.certificate_pem)
         file.flush()
         try:

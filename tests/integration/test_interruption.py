@@ -20,6 +20,7 @@ from pytest_mtls.harness.backend import process as process_module
 from pytest_mtls.harness.backend.contract import Material
 from pytest_mtls.harness.backend.faulty import start_faulty
 from pytest_mtls.harness.backend.process import running
+from pytest_mtls.harness.groups import is_gone
 from pytest_mtls.harness.pki.gateway_certificate import control_credential
 from pytest_mtls.harness.tls.notes import Notes
 from pytest_mtls.harness.tls.observation import Phase, TlsVersion
@@ -122,6 +123,58 @@ def test_an_interruption_of_several_processes(runs: Runs, number: signal.Signals
     run = runs.end(process, within=40)
     assert (run.code, run.left) == (3, ())
     assert_partial(run)
+
+
+def workers(runs: Runs) -> list[int]:
+    """The process numbers of the workers that have backends."""
+    return [int(path.name.split("-")[1]) for path in runs.temporary.glob("*/worker-*")]
+
+
+def backends(runs: Runs, worker: int) -> list[int]:
+    """The process groups that a worker has started."""
+    (place,) = (path.parent for path in runs.temporary.glob(f"*/worker-{worker}-*"))
+    return [int(path.name.split("-")[1]) for path in place.glob("group-*")]
+
+
+def test_a_worker_that_cannot_clean_up(runs: Runs) -> None:
+    """It is killed by xdist in the end; its controller ends what it has left."""
+
+    process = runs.start("check", "-n", "2", *unruly("--grandchild"), *REPORT)
+    read_until(process, "^passed ", times=2)
+    assert poll_until(lambda: len(workers(runs)) == 2 and all(backends(runs, one) for one in workers(runs)), 30)
+    for worker in workers(runs):
+        os.kill(worker, signal.SIGSTOP)
+    process.send_signal(signal.SIGTERM)
+    run = runs.end(process, within=60)
+    assert (run.code, run.left) == (3, ())
+    assert_partial(run)
+
+
+def test_a_worker_that_is_killed(runs: Runs) -> None:
+    """By a system that is short of memory: its backends end at once, and the run goes on."""
+
+    process = runs.start("check", "-n", "2", *unruly("--grandchild"), *REPORT)
+    read_until(process, "^passed ", times=2)
+    assert poll_until(lambda: any(backends(runs, one) for one in workers(runs)), 30)
+    killed, groups = next((one, groups) for one in workers(runs) if (groups := backends(runs, one)))
+    os.kill(killed, signal.SIGKILL)
+    assert poll_until(lambda: killed not in workers(runs) and all(map(is_gone, groups)), 60)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    run = runs.end(process, within=60)
+    assert (run.code, run.left) == (3, ())
+
+
+def test_an_interruption_of_workers_before_the_first_outcome(runs: Runs) -> None:
+    """Also in a plain run of pytest, which has nothing to report by then."""
+
+    pause = f"{sys.executable} -c 'import signal; signal.pause()'"
+    options = ("-p", "no:tmpdir", "-n", "2", "--mtls-command", pause)
+    process = runs.start(*options, words=PYTEST)
+    assert poll_until(lambda: bool(runs.processes("-c import signal; signal.pause()")), 60)
+    process.send_signal(signal.SIGTERM)
+    run = runs.end(process, within=60)
+    assert (run.code, run.left) == (pytest.ExitCode.INTERRUPTED, ())
 
 
 def test_an_interruption_before_anything_was_started(runs: Runs, stop: signal.Signals) -> None:
@@ -263,14 +316,13 @@ def test_an_interruption_while_a_backend_is_ended_does_not_leave_it(
 ) -> None:
     """One that ignores SIGTERM is killed all the same."""
 
-    monkeypatch.setattr(process_module, "_GRACE", 0.2)
-    gone = process_module._group_is_gone
+    monkeypatch.setattr(process_module, "GRACE", 0.2)
 
-    def interrupted(process: subprocess.Popen[bytes]) -> bool:
+    def interrupted(group: int) -> bool:
         signal.raise_signal(stop)
-        return gone(process)
+        return is_gone(group)
 
-    monkeypatch.setattr(process_module, "_group_is_gone", interrupted)
+    monkeypatch.setattr(process_module, "is_gone", interrupted)
     ready = tmp_path / "ready"
     program = f"import signal; signal.signal(15, signal.SIG_IGN); open({str(ready)!r}, 'w').close(); signal.pause()"
     material = Material(tmp_path, "127.0.0.1", 1)

@@ -36,6 +36,8 @@ ROOMS = (
     "harness.outcome",
     "harness.tls",
     "harness.pki",
+    "harness.leftovers",
+    "harness.groups",
     "harness.wait",
     "harness.interrupt",
     "harness.clock",
