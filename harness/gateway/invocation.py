@@ -16,7 +16,7 @@ from . import answers
 from .answer_mapping import JSON, NO_MATCH, Produced, content_template, mock_answer, produce, remapped
 from .answers import Fixed, Header, Refused, http_api_failure
 from .egress import Answer, AnswerBody, Attempt, BodyError, Destination, Egress, Exchange, Failure, Outgoing
-from .egress.failures import CLOSED
+from .egress.failures import ALERTED, CLOSED
 from .execution_log import ExecutionLog
 from .faults import Faults
 from .log import Log
@@ -195,9 +195,8 @@ class Invoker:
         if failure.outcome == "timeout":
             answer = answers.TIMED_OUT
         else:
-            alerted = attempt.tls is not None and attempt.tls["alert_received"] is not None
             status = 500
-            if alerted and failure.outcome == "configuration-error":
+            if failure.reason.startswith(ALERTED):  # a warning alert may stand before another failure
                 status = settings.alert_status
             elif failure.outcome == "network-error":
                 status = settings.close_status

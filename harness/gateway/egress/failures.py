@@ -5,8 +5,10 @@ from __future__ import annotations
 from ...tls.alerts import alert_name
 from .model import Failure
 
-__all__ = ["CLOSED", "NO_ADDRESS", "TIMED_OUT", "TLS_TROUBLE", "alert_failure", "certificate_failure"]
+__all__ = ["ALERTED", "CLOSED", "NO_ADDRESS", "TIMED_OUT", "TLS_TROUBLE", "alert_failure", "certificate_failure"]
 
+ALERTED = "configuration error: Received fatal alert: "
+"""What stands before the alert's name."""
 CLOSED = Failure("network-error", "a network error communicating with endpoint: Connection is closed")
 """Refused, reset, closed without alert or answer; also what is no HTTP/1.1 answer."""
 TIMED_OUT = Failure("timeout", "a timeout error")
@@ -28,7 +30,7 @@ _OUT_OF_VALIDITY = Failure(
 
 def alert_failure(number: int) -> Failure:
     """The backend ended TLS by this alert."""
-    return Failure("configuration-error", f"configuration error: Received fatal alert: {alert_name(number)}")
+    return Failure("configuration-error", f"{ALERTED}{alert_name(number)}")
 
 
 def certificate_failure(verdict: str, host: str, subject: str) -> Failure:
