@@ -21,6 +21,8 @@ from .model import HttpApi, RestApi
 
 __all__ = [
     "BAD_REQUEST",
+    "DENIED",
+    "DENIED_EXPLICITLY",
     "FORBIDDEN",
     "FORBIDDEN_BY_HTTP_API",
     "INTERNAL",
@@ -34,6 +36,7 @@ __all__ = [
     "TIMED_OUT",
     "TOO_LARGE",
     "TOO_LARGE_FOR_HTTP_API",
+    "UNAUTHORIZED",
     "UNSUPPORTED_MEDIA",
     "Fixed",
     "Header",
@@ -87,6 +90,10 @@ BAD_REQUEST = _fixed(400, "Bad Request", "BadRequestException")
 NO_WEBSOCKETS = _fixed(501, "WebSocket traffic is not emulated", "NotImplementedException")
 FORBIDDEN_BY_HTTP_API = _fixed(403, "Forbidden")
 NO_AUTHORIZER = Fixed(500, b'{"message":null}', "AuthorizerConfigurationException")
+UNAUTHORIZED = _fixed(401, "Unauthorized", "UnauthorizedException")
+_DENIED = "User is not authorized to access this resource"
+DENIED = Fixed(403, f'{{"Message":"{_DENIED}"}}'.encode(), "AccessDeniedException")
+DENIED_EXPLICITLY = Fixed(403, f'{{"Message":"{_DENIED} with an explicit deny"}}'.encode(), "AccessDeniedException")
 NO_HTTP_AUTHORIZER = _fixed(500, "Internal Server Error")
 
 # With a blank after the colon, as captured (facts: 56 octets for the 504).

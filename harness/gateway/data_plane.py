@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 from aiohttp import web
 
 from . import answers
 from .answers import Fixed, Header, Refused, Reply, apigw_id
+from .authorizer import Authorizers
+from .authorizer_event import ClientCert, flattened
 from .context import Context, on_demand
 from .egress import BodyError
 from .execution_log import ExecutionLog
@@ -29,27 +34,35 @@ _UNREAD = (answers.STALLED, answers.TOO_LARGE, answers.TOO_LARGE_FOR_HTTP_API, a
 
 
 class DataPlane:
-    """Serves the APIs in *state*; *invoker* carries out their integrations."""
+    """Serves the APIs in *state*; *authorizers* say whom to let in, *invoker* carries out the integrations."""
 
-    def __init__(self, state: State, invoker: Invoker, *, patience: float = PATIENCE) -> None:
-        self._state, self._invoker, self._patience = state, invoker, patience
+    def __init__(self, state: State, invoker: Invoker, authorizers: Authorizers, *, patience: float = PATIENCE) -> None:
+        self._state, self._invoker, self._authorizers, self._patience = state, invoker, authorizers, patience
         self._router = Router(state)
 
     def forget(self) -> None:
         """The state was reset."""
         self._router.forget()
+        self._authorizers.forget()
 
-    async def answer(self, request: web.BaseRequest, address: Address, query: str) -> Reply:
-        """The answer to *request*, which is for *address* with a raw *query*; a streamed one is sent when this returns."""
+    async def answer(
+        self, request: web.BaseRequest, address: Address, query: str, *, client_cert: ClientCert | None = None
+    ) -> Reply:
+        """The answer to *request*, which is for *address* with a raw *query*; a streamed one is sent when this returns.
+
+        *client_cert* is the caller's certificate where a custom domain has verified one.
+        """
         request_id, extended, trace = new_request_id(), apigw_id(), _trace(request, self._state)
         api = None
         try:
             route = self._router.route(address, request.method)
             api = route.api
-            self._authorize(route, request)
+            make_context = partial(self._context, request, route, request_id, extended, client_cert)
+            call = _call(request, route, query, on_demand(make_context))
+            call = await self._authorize(route, call, make_context, client_cert)
             too_large = answers.TOO_LARGE if route.is_rest else answers.TOO_LARGE_FOR_HTTP_API
             body = await open_body(request, too_large=too_large, patience=self._patience)
-            invocation = self._invocation(request, route, query, body, request_id, extended, trace)
+            invocation = self._invocation(request, route, call, body, request_id, trace)
             result = await self._invoker.invoke(invocation)
         except Refused as refused:
             rest = not isinstance(refused.api or api, HttpApi)
@@ -65,36 +78,34 @@ class DataPlane:
 
     # --- before the integration
 
-    def _authorize(self, route: Route, request: web.BaseRequest) -> None:
-        """Raises Refused for whom the method does not let in."""
+    async def _authorize(
+        self, route: Route, call: Call, make_context: Callable[[], Context], client_cert: ClientCert | None
+    ) -> Call:
+        """The *call* with what an authorizer adds to its context. Raises Refused for whom the method does not let in."""
         kind = route.endpoint.authorization_type
         if kind == "NONE":
-            return
+            return call
         if kind == "AWS_IAM":
-            if not request.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 "):
+            signed = [value for name, value in call.headers if name.lower() == "authorization"]
+            if not signed or not signed[0].startswith("AWS4-HMAC-SHA256 "):
                 raise Refused(answers.NO_ROUTE if route.is_rest else answers.FORBIDDEN_BY_HTTP_API, route.api)
-            return
-        # nobody is let in by an authorizer that cannot be asked
-        raise Refused(answers.NO_AUTHORIZER if route.is_rest else answers.NO_HTTP_AUTHORIZER, route.api)
+            return call
+        if kind != "CUSTOM":  # nobody is let in by an authorizer that cannot be asked
+            raise Refused(answers.NO_AUTHORIZER if route.is_rest else answers.NO_HTTP_AUTHORIZER, route.api)
+        context = make_context()
+        added = await self._authorizers.judge(route, replace(call, context=context), context, client_cert)
+        return replace(call, context=replace(context, authorizer=added))
 
     def _invocation(
         self,
         request: web.BaseRequest,
         route: Route,
-        query: str,
+        call: Call,
         body: tuple[Body, int | None],
         request_id: str,
-        extended: str,
         trace: str,
     ) -> Invocation:
         api, stage, endpoint = route.api, route.stage, route.endpoint
-        headers = [
-            (name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
-            for name, value in request.raw_headers
-        ]
-        peer = request.remote or ""
-        context = on_demand(lambda: self._context(request, route, request_id, extended))
-        call = Call(request.method, route.path, query, headers, route.parameters, stage.variables, context)
         return Invocation(
             request_id=request_id,
             api_id=api.id,
@@ -107,10 +118,12 @@ class DataPlane:
             presented_as=route.certificate,
             body=body[0],
             length=body[1],
-            added=_forwarded(api.id, headers, peer, trace),
+            added=_forwarded(api.id, call.headers, request.remote or "", trace),
         )
 
-    def _context(self, request: web.BaseRequest, route: Route, request_id: str, extended: str) -> Context:
+    def _context(
+        self, request: web.BaseRequest, route: Route, request_id: str, extended: str, client_cert: ClientCert | None
+    ) -> Context:
         return Context(
             account_id=self._state.account_id,
             api_id=route.api.id,
@@ -126,7 +139,16 @@ class DataPlane:
             source_ip=request.remote or "",
             user_agent=request.headers.get("User-Agent", ""),
             deployment_id=route.stage.deployment_id,
+            client_cert={} if client_cert is None else flattened(client_cert.as_json(self._state.settings)),
         )
+
+
+def _call(request: web.BaseRequest, route: Route, query: str, context: Callable[[str], str | None]) -> Call:
+    headers = [
+        (name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
+        for name, value in request.raw_headers
+    ]
+    return Call(request.method, route.path, query, headers, route.parameters, route.stage.variables, context)
 
 
 # --- headers of the gateway's own
@@ -149,7 +171,7 @@ def _identity(request_id: str, extended: str | None, trace: str) -> list[Header]
     return headers
 
 
-def _forwarded(api_id: str, headers: list[Header], peer: str, trace: str) -> list[Header]:
+def _forwarded(api_id: str, headers: Sequence[Header], peer: str, trace: str) -> list[Header]:
     """What every backend is told."""
     before = [value for name, value in headers if name.lower() == "x-forwarded-for"]
     return [

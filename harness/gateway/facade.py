@@ -17,6 +17,7 @@ from ..errors import UsageError
 from ..pki.credential import Credential, read_certificates
 from .background import BackgroundGateway
 from .certificates import KeyPool
+from .functions import Function, Handler
 from .gateway import Gateway, Options
 from .ids import new_request_id
 from .log import Entry
@@ -174,6 +175,14 @@ class MockGateway:
     def resolve(self, name: str, host: str, port: int) -> None:
         """Connect to *host* and *port* for backends of *name*; SNI, Host and verification keep the name."""
         self.call(lambda: self._gateway.names.update({name: (host, port)}))
+
+    def function(self, name: str, handler: Handler) -> str:
+        """Bind *name* to ``handler(event, context)``, sync or async, until the next reset; gives the ``authorizerUri``."""
+        bound = Function(f"{handler.__module__}:{getattr(handler, '__qualname__', handler)}", handler)
+        self.call(lambda: self._gateway.functions.update({name: bound}))
+        region, account = self._gateway.state.region, self._gateway.state.account_id
+        function = f"arn:aws:lambda:{region}:{account}:function:{name}"
+        return f"arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{function}/invocations"
 
     def connections(self) -> list[dict[str, Any]]:
         """The open connections to backends, as ``GET /_mtls/connections`` shows them."""
@@ -352,6 +361,10 @@ class GatewayLog:
     def integrations(self, api: Api | None = None, *, request_id: str | None = None) -> list[Entry]:
         """Every attempt to call a backend, oldest first: what was asked for, presented, and answered."""
         return self.entries(kind="integration", api_id=None if api is None else api.id, request_id=request_id)
+
+    def authorizers(self, api: Api | None = None, *, request_id: str | None = None) -> list[Entry]:
+        """Every request that an authorizer was asked about: the event, the decision, and whether it was a cached one."""
+        return self.entries(kind="authorizer", api_id=None if api is None else api.id, request_id=request_id)
 
     def control(self) -> list[Entry]:
         """Every operation of the control plane that came by HTTP."""

@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,9 +18,10 @@ from urllib.parse import urlsplit
 from ..errors import UsageError
 from ..pki.credential import read_certificates
 from ..pki.truststore import write_atomically
+from .functions import Function, imported
 from .gateway import Gateway, Options
 from .log import Log
-from .management import parse_place
+from .management import is_url, parse_place
 from .settings import Settings, parse_assignments
 
 __all__ = ["parse", "serve"]
@@ -40,7 +42,15 @@ def serve(values: Mapping[str, Any], *, say: Callable[[str], object]) -> None:
         logging.getLogger("pytest_mtls.gateway").addHandler(logging.StreamHandler(sys.stderr))
     gateway = Gateway(options, new_log=_SpokenLog if verbose else Log)
     ready_file = values.get("ready_file")
-    asyncio.run(_run(gateway, None if ready_file is None else _writable(Path(ready_file)), say))
+    ready_file = None if ready_file is None else _writable(Path(ready_file))
+    stdout = sys.stdout
+
+    def say_aloud(line: str) -> None:
+        with redirect_stdout(stdout):
+            say(line)
+
+    with redirect_stdout(sys.stderr):  # where functions print, as some do for CloudWatch
+        asyncio.run(_run(gateway, ready_file, say_aloud))
 
 
 async def _run(gateway: Gateway, ready_file: Path | None, say: Callable[[str], object]) -> None:
@@ -146,14 +156,17 @@ def _place(word: str) -> tuple[str, tuple[str, int]]:
         ) from None
 
 
-def _function(word: str) -> tuple[str, str]:
+def _function(word: str) -> tuple[str, Function]:
     name, _, target = word.partition("=")
-    is_url = target.startswith(("http://", "https://")) and len(target.partition("://")[2]) > 0
-    if not _FUNCTION.fullmatch(name) or not (is_url or _CALLABLE.fullmatch(target)):
+    url = is_url(target)
+    if not _FUNCTION.fullmatch(name) or not (url or _CALLABLE.fullmatch(target)):
         raise UsageError(
             f"--function ({word}): expected NAME=module:function or NAME=http://…. Give it like auth=authorizers:allow."
         )
-    return name, target
+    if url:
+        return name, Function(target)
+    with redirect_stdout(sys.stderr):  # stdout has the ready line alone
+        return name, imported(word, target)
 
 
 def _writable(path: Path) -> Path:
@@ -171,7 +184,7 @@ class _SpokenLog(Log):
     def add(self, kind: Any, request_id: str | None, /, **members: Any) -> dict[str, Any]:
         """As the log itself does it."""
         entry = super().add(kind, request_id, **members)
-        shown = (f"{name}={_brief(value)}" for name, value in members.items() if name != "execution_log")
+        shown = (f"{name}={_brief(value)}" for name, value in members.items() if name != "execution_log" and not callable(value))
         print(entry["time"], kind, *shown, file=sys.stderr, flush=True)
         for line in members.get("execution_log", tuple)():
             print(f"  ({request_id}) {line}", file=sys.stderr, flush=True)

@@ -18,11 +18,13 @@ from ..clock import Clock, system_clock
 from ..pki.authority import new_hierarchy
 from ..pki.credential import Credential
 from ..pki.truststore import Truststore
+from .authorizer import Authorizers
 from .certificates import KeyPool
 from .control_plane import ControlPlane
 from .data_plane import DataPlane
 from .egress import Egress, Trust
 from .faults import Faults
+from .functions import Function, Functions
 from .ingress import Ingress
 from .invocation import Invoker
 from .listeners import Listeners, bind, tls_context
@@ -50,7 +52,7 @@ class Options:
     s3_endpoint: str | None = None
     ca_bundle: tuple[x509.Certificate, ...] = ()
     resolve: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-    functions: Mapping[str, str] = field(default_factory=dict)
+    functions: Mapping[str, Function] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     platform_trust: bool = True
     """Whether the platform's CAs are trusted beside ``ca_bundle``."""
@@ -110,7 +112,9 @@ class Gateway:
             clock=self.state.now,
         )
         self.invoker = Invoker(self.state, self.log, self.egress, self.faults)
-        self._data_plane = DataPlane(self.state, self.invoker)
+        self.function_calls = Functions(self.functions)
+        authorizers = Authorizers(self.state, self.log, self.function_calls)
+        self._data_plane = DataPlane(self.state, self.invoker, authorizers)
         management = Management(
             state=self.state,
             log=self.log,
@@ -141,6 +145,7 @@ class Gateway:
         try:
             await self._listeners.stop(grace)
             await self.egress.aclose()
+            await self.function_calls.aclose()
         finally:
             if self._later is not None:
                 self._later.cancel()

@@ -13,12 +13,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .egress import Egress
 from .faults import Faults, InjectedError
+from .functions import Function
 from .log import KINDS, Log, iso
 from .operations import OPERATIONS
 from .settings import SettingError
 from .state import State
 
-__all__ = ["PREFIX", "Management", "ManagementError", "parse_place", "trusted"]
+__all__ = ["PREFIX", "Management", "ManagementError", "is_url", "parse_place", "trusted"]
 
 PREFIX = "/_mtls/"
 _FARTHEST = 100 * 365 * 86_400
@@ -43,8 +44,8 @@ class Management:
     egress: Egress
     names: dict[str, tuple[str, int]]
     """Where egress connects for a host name, in lower case."""
-    functions: dict[str, str]
-    """URLs or ``module:function`` by name."""
+    functions: dict[str, Function]
+    """By name."""
     reset: Callable[[], None]
     version: str
 
@@ -144,15 +145,15 @@ class Management:
 
     def read_function(self, request: _Request) -> Any:
         """What a function's name is bound to."""
-        target = self._known(self.functions, request.name, "function")
-        return {"url": target} if _is_url(target) else {"function": target}
+        function: Function = self._known(self.functions, request.name, "function")
+        return {"url" if function.handler is None else "function": function.target}
 
     def bind_function(self, request: _Request) -> Any:
         """Bind a function's name to a URL."""
         url = request.members(("url",)).get("url")
-        if not isinstance(url, str) or not _is_url(url):
+        if not isinstance(url, str) or not is_url(url):
             raise ManagementError(400, f"url ({json.dumps(url)}): expected http://… or https://…")
-        self.functions[request.name] = url
+        self.functions[request.name] = Function(url)
         return {"url": url}
 
     def drop_function(self, request: _Request) -> None:
@@ -260,7 +261,8 @@ def parse_place(text: str) -> tuple[str, int]:
     return found[1] or found[2], int(found[3])
 
 
-def _is_url(text: str) -> bool:
+def is_url(text: str) -> bool:
+    """Whether *text* is ``http://…`` or ``https://…`` with a host."""
     try:
         parts = urlsplit(text)
     except ValueError:

@@ -190,6 +190,7 @@ def test_with_an_s3_server_there_is_no_folder(runs: Runs) -> None:
 
 
 def test_options_reach_the_gateway(runs: Runs) -> None:
+    (runs.folder / "authorizers.py").write_text("def allow(event, context): ...\n")
     function = ("--function", "auth=authorizers:allow", "--function", "far=http://127.0.0.1:9/x")
     process = Process(
         runs,

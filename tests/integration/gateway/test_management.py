@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pytest_mtls.harness.gateway.functions import Function
 from pytest_mtls.harness.gateway.gateway import Options
 from pytest_mtls.harness.gateway.settings import Settings
 from pytest_mtls.harness.pki.authority import new_hierarchy, server_credential
@@ -26,7 +27,7 @@ STARTED_WITH = Options(
     ca_bundle=(HIERARCHY.root,),
     platform_trust=False,
     resolve={"given.example": ("127.0.0.1", 1)},
-    functions={"given": "http://localhost:1/", "callable": "module:function"},
+    functions={"given": Function("http://localhost:1/"), "callable": Function("module:function", print)},
     settings=Settings(ca_names="strict"),
 )
 
