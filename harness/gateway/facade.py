@@ -178,7 +178,9 @@ class MockGateway:
 
     def function(self, name: str, handler: Handler) -> str:
         """Bind *name* to ``handler(event, context)``, sync or async, until the next reset; gives the ``authorizerUri``."""
-        bound = Function(f"{handler.__module__}:{getattr(handler, '__qualname__', handler)}", handler)
+        bound = Function(
+            f"{handler.__module__}:{getattr(handler, '__qualname__', type(handler).__qualname__)}", handler
+        )
         self.call(lambda: self._gateway.functions.update({name: bound}))
         region, account = self._gateway.state.region, self._gateway.state.account_id
         function = f"arn:aws:lambda:{region}:{account}:function:{name}"

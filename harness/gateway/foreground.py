@@ -184,7 +184,11 @@ class _SpokenLog(Log):
     def add(self, kind: Any, request_id: str | None, /, **members: Any) -> dict[str, Any]:
         """As the log itself does it."""
         entry = super().add(kind, request_id, **members)
-        shown = (f"{name}={_brief(value)}" for name, value in members.items() if name != "execution_log" and not callable(value))
+        shown = (
+            f"{name}={_brief(value)}"
+            for name, value in members.items()
+            if name != "execution_log" and not callable(value)
+        )
         print(entry["time"], kind, *shown, file=sys.stderr, flush=True)
         for line in members.get("execution_log", tuple)():
             print(f"  ({request_id}) {line}", file=sys.stderr, flush=True)
