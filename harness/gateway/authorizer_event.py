@@ -38,7 +38,7 @@ class Asked:
     def arn(self) -> str:
         """``methodArn`` or ``routeArn``."""
         context = self.context
-        place = f"{context.account_id}:{context.api_id}/{context.stage}/{self.call.method}/{self.call.path[1:]}"
+        place = f"{context.account_id}:{context.api_id}/{context.stage}/{self.call.method}/{_sound(self.call.path[1:])}"
         return f"arn:aws:execute-api:{self.region}:{place}"
 
 
@@ -71,13 +71,13 @@ def request_event(asked: Asked, identity: Sequence[str] | None = None) -> dict[s
         "type": "REQUEST",
         "methodArn": asked.arn,
         "resource": asked.endpoint.resource_path,
-        "path": call.path,
+        "path": _sound(call.path),
         "httpMethod": call.method,
         "headers": {name: values[-1] for name, values in headers.items()},
         "multiValueHeaders": headers,
         "queryStringParameters": {name: values[-1] for name, values in query.items()},
         "multiValueQueryStringParameters": query,
-        "pathParameters": dict(call.parameters),
+        "pathParameters": {name: _sound(value) for name, value in call.parameters.items()},
         "stageVariables": dict(call.variables),
         "requestContext": {
             "accountId": context.account_id,
@@ -86,7 +86,7 @@ def request_event(asked: Asked, identity: Sequence[str] | None = None) -> dict[s
             "requestId": context.request_id,
             "resourceId": context.resource_id,
             "resourcePath": context.resource_path,
-            "path": context.path,
+            "path": _sound(context.path),
             "httpMethod": context.http_method,
             "identity": {
                 "sourceIp": context.source_ip,
@@ -108,7 +108,7 @@ def http_event(asked: Asked, identity: Sequence[str]) -> dict[str, Any]:
     query = _gathered(_query(call.query))
     cookies = [one.strip() for value in headers.pop("cookie", ()) for one in value.split(";") if one.strip()]
     # the stage is in the path as the caller sent it, but $default has none
-    path = call.path if context.stage == DEFAULT_STAGE else context.path
+    path = _sound(call.path if context.stage == DEFAULT_STAGE else context.path)
     route_key = endpoint.resource_path if not endpoint.verb else f"{endpoint.verb} {endpoint.resource_path}"
     return {
         "version": "2.0",
@@ -121,7 +121,7 @@ def http_event(asked: Asked, identity: Sequence[str]) -> dict[str, Any]:
         "cookies": cookies,
         "headers": {name: ",".join(values) for name, values in headers.items()},
         "queryStringParameters": {name: ",".join(values) for name, values in query.items()},
-        "pathParameters": {name: unquote(value) for name, value in call.parameters.items()},
+        "pathParameters": {name: unquote(_sound(value)) for name, value in call.parameters.items()},
         "stageVariables": dict(call.variables),
         "requestContext": {
             "accountId": context.account_id,

@@ -219,5 +219,10 @@ async def _awaited(answer: Awaitable[Any], limit: float) -> Any:
 
 
 def _failure(error: BaseException) -> FunctionFailed:
-    text = describe(error) if isinstance(error, Exception) else type(error).__name__
-    return FunctionFailed(text, unauthorized=isinstance(error, Exception) and str(error) == _UNAUTHORIZED)
+    """What is told of an *error*, whatever it is: its own __str__ may fail too."""
+    if not isinstance(error, Exception):
+        return FunctionFailed(type(error).__name__)
+    try:
+        return FunctionFailed(describe(error), unauthorized=str(error) == _UNAUTHORIZED)
+    except Exception:
+        return FunctionFailed(type(error).__name__)

@@ -145,7 +145,7 @@ def test_without_its_identity_source_a_request_is_unauthorized_and_the_function_
     rest.answers(policy())
 
     assert rest.said(token=token) == web.said(token=token) == UNAUTHORIZED
-    assert rest.events == server.requests == []
+    assert (rest.events, server.requests) == ([], [])
     for api in (rest, web):
         (entry,) = api.log()
         assert (entry["decision"], entry["cached"], entry["event"]) == ("unauthorized", False, None)
