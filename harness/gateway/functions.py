@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar
 
 from ..errors import UsageError, describe, did_you_mean
 
@@ -114,11 +114,10 @@ def imported(word: str, target: str) -> Function:
 
 
 class Functions:
-    """Calls what is bound to a name in *bound*, within ``limit`` seconds. Belongs to one event loop."""
+    """Calls what is bound to a name in *bound*, within ``limit`` seconds."""
 
     def __init__(self, bound: Mapping[str, Function], limit: float = LIMIT) -> None:
         self._bound, self.limit = bound, limit
-        self._session: ClientSession | None = None
 
     async def call(self, name: str, arn: str, event: Mapping[str, Any], request_id: str) -> Any:
         """What the function answers to *event*, as JSON would have it. Raises FunctionFailed."""
@@ -128,31 +127,25 @@ class Functions:
         try:
             async with asyncio.timeout(self.limit):
                 if function.handler is None:
-                    return await self._post(function.target, event)
+                    return await _post(function.target, event)
                 context = FunctionContext(name, arn, request_id, time.monotonic() + self.limit)
                 return await _in_thread(function.handler, event, context, self.limit)
         except TimeoutError:
             raise FunctionFailed(f"function ({name}): no answer within {self.limit:g} s") from None
 
-    async def aclose(self) -> None:
-        """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
 
-    async def _post(self, url: str, event: Mapping[str, Any]) -> Any:
-        if self._session is None:
-            # a POST on a connection that the server is about to close cannot be told from a failure: none is kept
-            connector = TCPConnector(force_close=True)
-            timeout = ClientTimeout(total=None)
-            self._session = ClientSession(connector=connector, timeout=timeout, cookie_jar=DummyCookieJar())
-        headers = {"Content-Type": "application/json"}
-        body = json.dumps(event).encode()
-        try:
-            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
-                octets = await _read(answer)
-                return _result(url, answer.status, octets)
-        except (ClientError, OSError, ValueError) as error:
-            raise FunctionFailed(f"{url}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+async def _post(url: str, event: Mapping[str, Any]) -> Any:
+    headers = {"Content-Type": "application/json"}
+    body = json.dumps(event).encode()
+    try:
+        # no connection is kept: a POST on one that the server is about to close cannot be told from a failure
+        async with (
+            ClientSession(timeout=ClientTimeout(total=None), cookie_jar=DummyCookieJar()) as session,
+            session.post(url, data=body, headers=headers, allow_redirects=False) as answer,
+        ):
+            return _result(url, answer.status, await _read(answer))
+    except (ClientError, OSError, ValueError) as error:
+        raise FunctionFailed(f"{url}: {type(error).__name__}: {' '.join(str(error).split())}") from error
 
 
 async def _read(answer: ClientResponse) -> bytes:

@@ -145,7 +145,6 @@ class Gateway:
         try:
             await self._listeners.stop(grace)
             await self.egress.aclose()
-            await self.function_calls.aclose()
         finally:
             if self._later is not None:
                 self._later.cancel()
