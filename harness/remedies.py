@@ -30,6 +30,8 @@ def server_at_hand(target: Target, header: str | None) -> Server | None:
     The program of a command says it, unless that only interprets another one: then the answers know better. A server that is
     reached by its URL, or started by a repository, has nothing but its answers.
     """
+    if target.kind == "embedded":
+        return None  # it answers as aiohttp, but what it gets wrong is a fault of its own
     if target.kind == "server":
         return servers().get(target.name)
     by_program = _by_program(target.name) if target.kind == "command" else None

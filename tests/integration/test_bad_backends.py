@@ -344,7 +344,7 @@ def test_children_of_a_backend_end_with_it(runs: Runs) -> None:
 def test_a_server_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has some grace, and no more."""
 
-    monkeypatch.setattr(process, "_GRACE", 0.2)
+    monkeypatch.setattr(process, "GRACE", 0.2)
     ready = tmp_path / "ready"
     program = f"import signal; signal.signal(15, signal.SIG_IGN); open({str(ready)!r}, 'w').close(); signal.pause()"
     with running([sys.executable, "-c", program], Material(tmp_path, "127.0.0.1", 1), folder=tmp_path) as server:

@@ -161,7 +161,9 @@ def test_reload_that_only_adds_fails_where_something_was_removed(only_adds: Chec
 
 def test_remedy_for_a_reload_that_only_adds_names_the_call(only_adds: Check) -> None:
     """A Python team reads what to do instead."""
-    assert "load_verify_locations only adds" in only_adds.scenario("rotation/old-removed")["remedy"]
+    assert (
+        "load_verify_locations on the context in use only adds" in only_adds.scenario("rotation/old-removed")["remedy"]
+    )
 
 
 def test_backend_that_dies_of_the_reload_signal_is_inconclusive(checks: Checks) -> None:

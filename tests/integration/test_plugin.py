@@ -180,7 +180,7 @@ def test_unused_plugin_imports_no_engine() -> None:
 
     assert run.stdout.splitlines() == [
         "pytest_mtls",
-        "pytest_mtls.fixtures pytest_mtls.fixtures.kit pytest_mtls.fixtures.plugin "
+        "pytest_mtls.fixtures pytest_mtls.fixtures.controller pytest_mtls.fixtures.kit pytest_mtls.fixtures.plugin "
         "pytest_mtls.harness pytest_mtls.harness.options",
     ]
 

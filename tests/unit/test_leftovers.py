@@ -42,6 +42,12 @@ class Starter:
             process.stdout.close()
 
 
+@pytest.fixture(autouse=True)
+def nothing_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process that is no worker, though these tests may run in one."""
+    monkeypatch.setattr(leftovers._state, "folder", None)
+
+
 @pytest.fixture
 def start() -> Iterator[Starter]:
     """Starts processes."""

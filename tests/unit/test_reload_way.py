@@ -20,6 +20,8 @@ class Signalled(BackendProcess):
 
     def __init__(self) -> None:
         self.signals: list[signal.Signals] = []
+        self.cwd = None
+        self._others = []
 
     def signal(self, number: signal.Signals) -> None:
         """Remember *number*."""

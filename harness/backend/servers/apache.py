@@ -68,7 +68,7 @@ SERVER = Server(
         "shows it whole.",
         "chain/* trust/bundle-with-intermediates": "SSLVerifyDepth 4 in the virtual host. The default of 1 refuses every chain "
         "with an intermediate, by internal_error(80) instead of an alert that would say why.",
-        "presence/* trust/self-signed-stranger trust/other-* trust/copied-*": "SSLVerifyClient require in the virtual host, for "
+        "presence/* trust/self-signed-stranger": "SSLVerifyClient require in the virtual host, for "
         "every virtual host of this port. In a <Location> TLS 1.3 asks too late (the gateway gets 403), and 'optional' lets "
         "everybody in.",
         "reload/* rotation/*": "apachectl graceful (SIGUSR1) after each change of SSLCACertificateFile; the old children finish "

@@ -78,7 +78,7 @@ SERVER = Server(
     header="Caddy",
     remedies={
         "rotation/both-* rotation/switch rotation/drill trust/bundle-* trust/several-*": _FIRST_ONLY,
-        "presence/* trust/self-signed-stranger trust/other-* trust/copied-*": "client_auth { mode require_and_verify … } in the "
+        "presence/* trust/self-signed-stranger": "client_auth { mode require_and_verify … } in the "
         "tls directive of every site of this port. 'request' and 'require' do not verify.",
         "reload/* rotation/*": "caddy reload --force after each change of the truststore: without --force an unchanged Caddyfile "
         "is not loaded again, and the file that it names is not read.",

@@ -23,7 +23,7 @@ SERVER = Server(
     version=("go", "version"),
     programs=("go",),
     remedies={
-        "presence/* trust/self-signed-stranger trust/other-* trust/copied-*": "tls.Config{ClientAuth: "
+        "presence/* trust/self-signed-stranger": "tls.Config{ClientAuth: "
         "tls.RequireAndVerifyClientCert, ClientCAs: pool}. RequireAnyClientCert verifies nothing, and VerifyClientCertIfGiven "
         "lets everybody in who gives none.",
         "trust/missing-* trust/empty-* reload/broken-*": "Look at what AppendCertsFromPEM returns: false means that the pool is "

@@ -28,8 +28,7 @@ SERVER = Server(
     programs=("granian",),
     header="granian",
     remedies={
-        "presence/* trust/self-signed-stranger trust/other-* trust/copied-*": "--ssl-ca FILE with --ssl-client-verify; --ssl-ca "
-        "alone asks nobody.",
+        "presence/* trust/self-signed-stranger": "--ssl-ca FILE with --ssl-client-verify; --ssl-ca alone asks nobody.",
         "reload/* rotation/* resumption/after-removal": "Restart granian after each change of --ssl-ca. After SIGHUP its old "
         "worker lets a removed certificate in on about half of the new connections for some seconds.",
         "resumption/*": "granian has no option to switch sessions off; let a proxy end TLS in front of it (--server nginx-pinned). "

@@ -52,7 +52,7 @@ SERVER = Server(
         "str -i <SHA-1 of each certificate, hex>, then http-request deny unless pinned. HAProxy asks OpenSSL for an issuer by "
         "name, and of several certificates with one name OpenSSL knows the first only (error 18 is what the others end in). "
         "--server haproxy-pinned shows it whole.",
-        "presence/* trust/self-signed-stranger trust/other-* trust/copied-*": "verify required on every bind line of this port. "
+        "presence/* trust/self-signed-stranger": "verify required on every bind line of this port. "
         "'verify optional' lets everybody in unless a rule asks ssl_c_used and ssl_c_verify.",
         "reload/* rotation/* resumption/after-removal": "Reload by SIGUSR2 to the master (systemctl reload). The runtime API's "
         "'commit ssl ca-file' leaves sessions of removed certificates in force.",

@@ -18,7 +18,7 @@ REMEDIES = {
     "validity/* rotation/expired-*": "Wrap the trust manager: chain[0].checkValidity() before the PKIX one's checkClientTrusted. "
     "PKIX takes a certificate of the truststore for a trust anchor and looks neither at its dates nor at its usage. --server "
     "java-pinned shows it whole.",
-    "presence/* trust/self-signed-stranger trust/other-* trust/copied-*": "setNeedClientAuth(true), not setWantClientAuth, and "
+    "presence/* trust/self-signed-stranger": "setNeedClientAuth(true), not setWantClientAuth, and "
     "the trust managers of a TrustManagerFactory initialised with the truststore; null stands for the JDK's own roots.",
     "reload/* rotation/*": "Make a new SSLContext from the changed truststore and use it for new connections, or restart. With a "
     "swapped trust manager in one SSLContext the sessions of removed certificates go on.",

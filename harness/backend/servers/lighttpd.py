@@ -53,7 +53,7 @@ SERVER = Server(
         TRAPPED: "No setting of lighttpd 1.4 springs the trap: mod_openssl asks OpenSSL for an issuer by name, and of several "
         "certificates with one name OpenSSL knows the first only. Replace the old certificate by the new one in the same moment "
         "as the stage is switched, let nginx or HAProxy end TLS in front (--server nginx-pinned), or use a private CA.",
-        "presence/* trust/self-signed-stranger trust/other-* trust/copied-*": 'ssl.verifyclient.activate = "enable" and '
+        "presence/* trust/self-signed-stranger": 'ssl.verifyclient.activate = "enable" and '
         'ssl.verifyclient.enforce = "enable", in every socket of this port. activate alone lets everybody in.',
         "reload/* rotation/*": "SIGUSR1 to the server (systemctl reload) after each change of ssl.verifyclient.ca-file; it takes "
         "about a second. lighttpd mod_gnutls 1.4.69 dies of it: use mod_openssl.",

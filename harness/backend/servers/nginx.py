@@ -69,7 +69,7 @@ SERVER = Server(
         "(PARTIAL_CHAIN cannot be set). --server nginx-pinned shows it whole.",
         "chain/depth-* trust/bundle-with-intermediates": "ssl_verify_depth 4; in the server block. The default of 1 takes one "
         "intermediate between the client's certificate and the root, and refuses longer chains with HTTP 400.",
-        "presence/* trust/self-signed-stranger trust/other-* trust/copied-*": "ssl_verify_client on; in every server block that "
+        "presence/* trust/self-signed-stranger": "ssl_verify_client on; in every server block that "
         "answers on this port, the default_server too. 'optional' and 'optional_no_ca' let everybody in unless the "
         "application asks $ssl_client_verify.",
         "reload/* rotation/*": "Send SIGHUP to the master (nginx -s reload) after each change of the file named by "

@@ -16,7 +16,7 @@ REMEDIES = {
     "allowPartialTrustChain: true }); the flag on createServer itself is ignored. Without it OpenSSL takes the first "
     "certificate of a name for the issuer, and all gateway certificates have one name. --server node-pinned shows it whole; "
     "before Node 20.18 compare fingerprints in the application (--server node-fingerprint).",
-    "presence/* trust/self-signed-stranger trust/other-* trust/copied-*": "requestCert: true with rejectUnauthorized: true. "
+    "presence/* trust/self-signed-stranger": "requestCert: true with rejectUnauthorized: true. "
     "With false everybody is let in unless the application asks request.client.authorized (client-certificate-auth does).",
     "reload/* rotation/*": "On a signal read the truststore again and call server.setSecureContext({ key, cert, ca }), and give "
     "the SNICallback a new context too; or restart. ca is read once, when the server is made.",

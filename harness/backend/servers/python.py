@@ -12,7 +12,7 @@ from ..server import PARTIAL_CHAIN, TRAPPED, Server
 
 __all__ = ["REMEDIES", "SERVER", "remedies"]
 
-_REQUIRE = "presence/* trust/self-signed-stranger trust/other-* trust/copied-*"
+_REQUIRE = "presence/* trust/self-signed-stranger"
 
 
 def remedies(where: str, require: str) -> dict[str, str]:

@@ -60,7 +60,7 @@ SERVER = Server(
         TRAPPED: "No setting of stunnel 5 springs the trap, verifyPeer neither: OpenSSL looks for an issuer by name, and of "
         "several certificates with one name it knows the first only. Replace the old certificate by the new one in the same "
         "moment as the stage is switched, let nginx or HAProxy end TLS instead (--server nginx-pinned), or use a private CA.",
-        "presence/* trust/self-signed-stranger trust/other-* trust/copied-*": "requireCert = yes with verifyChain = yes (or "
+        "presence/* trust/self-signed-stranger": "requireCert = yes with verifyChain = yes (or "
         "verifyPeer = yes, which pins the certificates in CAfile). requireCert alone verifies nothing.",
         "reload/* rotation/*": "SIGHUP to stunnel after each change of CAfile. It closes its port for a moment, so reload when "
         "little goes on, or start a second one first.",

@@ -33,7 +33,7 @@ SERVER = Server(
         "validity/* rotation/expired-*": "In SSLHostConfig: trustManagerClassName with a trust manager that calls "
         "chain[0].checkValidity() before the PKIX one. PKIX takes a certificate of the truststore for a trust anchor and looks "
         "neither at its dates nor at its usage. --server tomcat-pinned shows it whole.",
-        "presence/* trust/self-signed-stranger trust/other-* trust/copied-*": 'certificateVerification="required" in every '
+        "presence/* trust/self-signed-stranger": 'certificateVerification="required" in every '
         "SSLHostConfig of the connector; 'optional' and 'optionalNoCA' let everybody in.",
         "reload/* rotation/*": "Connector MBean reloadSslHostConfigs(), or protocolHandler.addSslHostConfig(config, true), after "
         "each change of the truststore; or restart.",
