@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from .model import Account, Api, Certificate, Domain, Kind, Missing, Stage, Unread
-from .sdk import Clients, NotAnswered, ask, require_reached
+from .sdk import Clients, NotAnswered, ask, nobody_answers
 
 __all__ = ["read"]
 
@@ -20,7 +20,7 @@ _HTTP = ("HTTP", "HTTP_PROXY")
 def read(clients: Clients, account: Account, tell: Tell) -> None:
     """Fill *account*. What cannot be read stands there as ``Unread``, what cannot be listed as a problem.
 
-    Raises UsageError without credentials, MtlsError when nobody answers.
+    When nobody answers at all, that is the only problem. Raises UsageError without credentials.
     """
     _Reader(clients, account, tell).read()
 
@@ -33,7 +33,14 @@ class _Reader:
     def read(self) -> None:
         """APIs first, as the first list tells whether anybody answers; then their certificates, then the domains."""
         self._tell("lists of APIs")
-        rest = self._list(lambda: list(self._v1_pages("get_rest_apis")), first=True)
+        try:
+            rest = list(self._v1_pages("get_rest_apis"))
+        except NotAnswered as error:
+            if nobody_answers(error):
+                hint = "Look at --endpoint-url, --region and the network"
+                self._account.problems.append(f"expected a control plane that answers, saw: {error}. {hint}.")
+                return
+            rest = self._refused(error)
         others = self._list(lambda: list(self._v2_pages("get_apis")), kind="apis")
         total = len(rest) + len(others)
         for number, item in enumerate([*rest, *others], start=1):
@@ -170,20 +177,19 @@ class _Reader:
 
     # --- lists
 
-    def _list(
-        self, pages: Callable[[], list[dict[str, Any]]], *, first: bool = False, kind: str | None = None
-    ) -> list[dict[str, Any]]:
+    def _list(self, pages: Callable[[], list[dict[str, Any]]], *, kind: str | None = None) -> list[dict[str, Any]]:
         """A whole list; empty, with a problem, when it cannot be read. *kind* may be unknown to an emulator."""
         try:
             return pages()
         except NotAnswered as error:
-            if first:
-                require_reached(error)
-            if kind is not None and isinstance(error.what, Unread) and error.what.unsupported:
-                self._account.not_emulated[kind] = error.what.why
-            else:
-                self._account.problems.append(f"{error}. What it would have listed is not judged.")
-            return []
+            return self._refused(error, kind)
+
+    def _refused(self, error: NotAnswered, kind: str | None = None) -> list[dict[str, Any]]:
+        if kind is not None and isinstance(error.what, Unread) and error.what.unsupported:
+            self._account.not_emulated[kind] = error.what.why
+        else:
+            self._account.problems.append(f"{error}. What it would have listed is not judged.")
+        return []
 
     def _v1_pages(self, method: str, **arguments: Any) -> Iterator[dict[str, Any]]:
         return _pages(self._clients.v1, method, "items", ("position", "position"), {**arguments, "limit": 500})

@@ -43,7 +43,7 @@ class Options:
 def run_audit(options: Options) -> int:
     """Read, judge, write, show; returns the exit code.
 
-    Raises UsageError before anything is asked for options that cannot be used, and MtlsError when nobody answers.
+    Raises UsageError for options that cannot be used, before anything is asked, and without credentials.
     """
     _check(options)
     files = report_files({"json": options.json, "junit": options.junit}, "json", "junit")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import MtlsError, UsageError
+from ..errors import UsageError
 from .model import Missing, Names, Unread
 
-__all__ = ["Clients", "NotAnswered", "ask", "connect"]
+__all__ = ["Clients", "NotAnswered", "ask", "connect", "nobody_answers"]
 
 _CONNECT, _READ = 5, 30
 """Seconds for one attempt."""
@@ -90,14 +90,11 @@ def ask(client: Any, method: str, **arguments: Any) -> dict[str, Any]:
     return answer
 
 
-def require_reached(error: NotAnswered) -> None:
-    """Raise MtlsError when nobody answered at all, which is no finding about any resource."""
+def nobody_answers(error: NotAnswered) -> bool:
+    """Whether there was no answer at all, which is no finding about any resource."""
     from botocore import exceptions as known
 
-    if isinstance(error.__cause__, known.HTTPClientError):
-        raise MtlsError(
-            f"audit: expected a control plane that answers, saw: {error}. Look at --endpoint-url, --region."
-        )
+    return isinstance(error.__cause__, known.ConnectionError | known.HTTPClientError)
 
 
 def _refusal(operation: str, response: dict[str, Any]) -> Unread | Missing:
