@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,17 +13,19 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from pytest_mtls.harness.audit.checks import CHECKS
+from pytest_mtls.harness.audit.checks import CHECKS, Check
 from pytest_mtls.harness.audit.members import problems_of
 from pytest_mtls.harness.audit.model import Account, Api, Certificate, Domain, Kind, Missing, Names, Stage, Unread
 from pytest_mtls.harness.audit.report import AuditReport, Place, reproduce
 from pytest_mtls.harness.audit.rules import Judgement, Terms, judge
+from pytest_mtls.harness.pki.der import with_sha1_signature
 from pytest_mtls.harness.pki.truststore import Truststore
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TERMS = Terms(now=NOW)
 NAMES = Names(region="eu-west-1")
 ACM = "arn:aws:acm:eu-west-1:123456789012:certificate/6ac1c8a5-0000-0000-0000-000000000000"
+DOCUMENTATION = (Path(__file__).parents[2] / "docs" / "audit.md").read_text("utf-8")
 UNREAD = Unread("GetStages: TooManyRequestsException: Too Many Requests")
 
 Found = tuple[str, str]
@@ -301,6 +304,13 @@ def test_a_truststore_that_is_given_as_a_file_is_judged_member_by_member(
     assert issue is None or issue in reason
 
 
+def test_a_member_that_is_signed_with_sha1_is_told() -> None:
+    """API Gateway refuses what leads to it."""
+    key = rsa.generate_private_key(65537, 2048)
+
+    assert problems_of(Truststore.of([with_sha1_signature(member(key), key)]), NOW) == ["CN=member: signed with sha1"]
+
+
 def test_an_empty_truststore_does_not_pass() -> None:
     """Nobody is let in."""
     assert problems_of(Truststore(), NOW) == ["it holds no certificate"]
@@ -358,6 +368,14 @@ def test_each_check_and_resource_is_judged_once() -> None:
     keys = [(one.check.id, one.resource) for one in found]
     assert len(keys) == len(set(keys)) > 10
     assert {one.check for one in found} == set(CHECKS)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+def test_each_check_stands_in_the_documentation_with_its_level(check: Check) -> None:
+    """In the table of docs/audit.md, and nowhere under another level."""
+    rows = [row for row in DOCUMENTATION.splitlines() if row.startswith(f"| `{check.id}` |")]
+
+    assert [row.split("|")[2].strip() for row in rows] == [check.level]
 
 
 @pytest.mark.parametrize(
