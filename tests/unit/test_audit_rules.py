@@ -44,7 +44,7 @@ def api(*certificates: str | None, backends: Any = ("https://backend.test/",), *
 def certificate(days: float, **members: Any) -> Certificate:
     """One that expires in *days*."""
     end = NOW + timedelta(days=days)
-    given = {"id": "abc123", "not_before": end - timedelta(days=365), "not_after": end}
+    given: dict[str, Any] = {"id": "abc123", "not_before": end - timedelta(days=365), "not_after": end}
     return Certificate(**(given | members))
 
 
