@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from collections.abc import Sequence
@@ -50,7 +51,8 @@ def run_audit(options: Options) -> int:
     truststores = dict(_truststore(one) for one in options.truststores)
     clients = connect(endpoint_url=options.endpoint_url, region=options.region, profile=options.profile)
     place = Place(region=clients.names.region, endpoint=clients.endpoint, options=tuple(_cli_options(options, clients)))
-    show_head(place, sys.stdout, verbosity=options.verbosity)
+    out = sys.stdout or io.StringIO()  # no stdout at all: somebody wants the files alone
+    show_head(place, out, verbosity=options.verbosity)
     terms = Terms(
         now=datetime.now(UTC),
         rotation_days=options.rotation_days,
@@ -63,7 +65,7 @@ def run_audit(options: Options) -> int:
         trouble += write("--json", files["json"], report.to_text().encode("utf-8", "replace"))
     if files["junit"] is not None:
         trouble += write("--junit", files["junit"], report.to_junit())
-    show(report, sys.stdout, verbosity=options.verbosity)
+    show(report, out, verbosity=options.verbosity)
     if trouble:
         raise UsageError(" ".join(trouble))
     return report.exit_code

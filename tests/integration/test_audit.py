@@ -17,7 +17,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from pytest_mtls import MockGateway
+from pytest_mtls import MockGateway, new_hierarchy
 from pytest_mtls.harness.audit import run as run_module
 from pytest_mtls.harness.audit.model import Account, Api, Kind
 from pytest_mtls.harness.audit.report import Place
@@ -27,9 +27,14 @@ from pytest_mtls.harness.audit.sdk import Clients, connect
 from pytest_mtls.harness.audit.terminal import Progress
 from pytest_mtls.harness.backend.ports import free_port
 from pytest_mtls.harness.cli import main
+from pytest_mtls.harness.gateway.facade import running
+from pytest_mtls.harness.gateway.gateway import Options
 from pytest_mtls.harness.pki.gateway_certificate import gateway_credential
+from pytest_mtls.harness.pki.truststore import Truststore
+from pytest_mtls.harness.wait import poll_until
 
 from .audits import BACKEND, SCHEMA, VALIDATOR, configure_aws
+from .gateway.sdk import few_keys
 
 PLACE = Place(region="eu-west-1", endpoint="https://apigateway.eu-west-1.amazonaws.com")
 
@@ -221,6 +226,53 @@ def test_a_stage_that_calls_no_http_backend_is_not_judged(mtls_gateway: MockGate
     saw = audit()
 
     assert (saw.code, saw.of("client-certificate-attached")) == (0, {f"restapis/{made['id']}/stages/prod": "skipped"})
+
+
+def test_a_domain_with_mutual_tls_before_an_open_default_endpoint(tmp_path: Path, audit: Auditing) -> None:
+    """Closed, and with the truststore at hand, everything is in order; an expired member is a warning."""
+    (tmp_path / "bucket").mkdir()
+    trusted, path = new_hierarchy(2).certificates, tmp_path / "bucket" / "trust.pem"
+    Truststore.of(trusted).write(path)
+    with running(Options(s3_root=tmp_path), few_keys()) as gateway:
+        stage = gateway.proxy_api(BACKEND).stage("prod")
+        stage.attach(gateway.generate_client_certificate())
+        made = make_domain(gateway, stage.api.id)
+        given = ("--endpoint-url", gateway.endpoint, "--truststore", f"{made}={path}")
+        before = audit(*given)
+        change = {"op": "replace", "path": "/disableExecuteApiEndpoint", "value": "true"}
+        gateway.perform("UpdateRestApi", restApiId=stage.api.id, patchOperations=[change])
+        after = audit(*given)
+        expired = gateway_credential(
+            not_after=datetime.now(UTC) - timedelta(days=1), not_before=datetime(2024, 1, 1, tzinfo=UTC)
+        )
+        Truststore.of([*trusted, expired.leaf]).write(path)
+        warned = audit(*given)
+
+    place = f"restapis/{stage.api.id}"
+    assert (before.code, before.of("default-endpoint-disabled")) == (1, {place: "failed"})
+    assert (after.code, after.of("default-endpoint-disabled")) == (0, {place: "passed"})
+    assert after.report["summary"]["passed"] == len(after.report["outcomes"]) == 7
+    assert (warned.code, warned.of("truststore-members")) == (0, {f"domainnames/{made}": "warned"})
+    assert "CN=ApiGateway,L=Seattle,C=US: expired on" in warned.reason("truststore-members")
+
+
+def make_domain(gateway: MockGateway, api: str) -> str:
+    """A domain with mutual TLS that leads to *api*, in force; skips the test where the mock has no domains."""
+    name = "api.example.test"
+    try:
+        gateway.perform(
+            "CreateDomainName",
+            domainName=name,
+            regionalCertificateArn="arn:aws:acm:us-east-1:123456789012:certificate/6ac1c8a5-1111-2222-3333-444444444444",
+            endpointConfiguration={"types": ["REGIONAL"]},
+            securityPolicy="TLS_1_2",
+            mutualTlsAuthentication={"truststoreUri": "s3://bucket/trust.pem"},
+        )
+    except TypeError as error:
+        pytest.skip(f"needs a mock gateway with custom domains: {error}")
+    gateway.perform("CreateBasePathMapping", domainName=name, restApiId=api, stage="prod")
+    assert poll_until(lambda: gateway.perform("GetDomainName", domainName=name)["domainNameStatus"] == "AVAILABLE", 10)
+    return name
 
 
 def test_nothing_is_changed(mtls_gateway: MockGateway, audit: Auditing) -> None:
