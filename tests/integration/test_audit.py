@@ -289,6 +289,7 @@ def test_nothing_is_changed(mtls_gateway: MockGateway, audit: Auditing) -> None:
 # --- what is not answered
 
 
+@pytest.mark.parametrize(("status", "code"), [(429, "TooManyRequestsException"), (403, "AccessDeniedException")])
 @pytest.mark.parametrize(
     ("operation", "check"),
     [
@@ -299,8 +300,8 @@ def test_nothing_is_changed(mtls_gateway: MockGateway, audit: Auditing) -> None:
         ("DescribeCertificate", "acm-certificate-expiring"),
     ],
 )
-def test_throttling_is_inconclusive_for_what_it_hits(
-    mtls_gateway: MockGateway, audit: Auditing, operation: str, check: str
+def test_throttling_and_refusal_are_inconclusive_for_what_it_hits(
+    mtls_gateway: MockGateway, audit: Auditing, operation: str, check: str, status: int, code: str
 ) -> None:
     """Never a pass, never a failure; exit code 3."""
     api = mtls_gateway.proxy_api(BACKEND)
@@ -308,13 +309,13 @@ def test_throttling_is_inconclusive_for_what_it_hits(
     if operation != "GetResources":
         api.stage("bare").attach(mtls_gateway.generate_client_certificate())
         api.stage("acm").attach(mtls_gateway.import_certificate(gateway_credential()))
-    fail(mtls_gateway, operation, 429, "TooManyRequestsException")
+    fail(mtls_gateway, operation, status, code)
     saw = audit()
 
     assert saw.code == 3
     assert "inconclusive" in saw.of(check).values() and "failed" not in saw.of(check).values()
     hit = [one for one in saw.report["outcomes"] if one["outcome"] == "inconclusive"]
-    assert all(f"{operation}: TooManyRequestsException" in one["reason"] for one in hit)
+    assert all(f"{operation}: {code}" in one["reason"] for one in hit)
 
 
 def test_a_finding_comes_before_what_is_not_answered(mtls_gateway: MockGateway, audit: Auditing) -> None:
