@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from .audit.command import audit
 from .errors import MtlsError, UsageError, describe
 from .interrupt import in_order
 from .options import OPTIONS, Values, as_command_line, as_pytest_arguments
@@ -92,6 +93,9 @@ def _commands() -> None:
 
     Exit codes: 0 conformant, 1 a MUST failed, 2 usage, 3 inconclusive.
     """
+
+
+_commands.add_command(audit)
 
 
 # --- check

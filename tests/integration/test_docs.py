@@ -21,6 +21,7 @@ PAGES = (
     "docs/gateway.md",
     "docs/architecture.md",
     "docs/report.md",
+    "docs/audit.md",
     "docs/matrix.md",
     "docs/fixtures.md",
     "docs/revocation.md",

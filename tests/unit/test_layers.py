@@ -16,6 +16,7 @@ ROOMS = (
     "fixtures",
     "harness.cli",
     "harness.matrix",
+    "harness.audit",
     "harness.report",
     "harness.settings",
     "harness.kit",
