@@ -17,6 +17,7 @@ from ..errors import UsageError
 from ..pki.credential import Credential, read_certificates
 from .background import BackgroundGateway
 from .certificates import KeyPool
+from .domain_facade import Domain, DomainTrust, new_domain
 from .functions import Function, Handler
 from .gateway import Gateway, Options
 from .ids import new_request_id
@@ -71,6 +72,11 @@ class MockGateway:
         self._clients: list[httpx.Client] = []
 
     # --- where it is
+
+    @property
+    def s3_root(self) -> Path | None:
+        """The folder that stands in for S3, with a bucket in each folder; None when an S3 server does."""
+        return self._gateway.s3_root
 
     @property
     def endpoint(self) -> str:
@@ -150,6 +156,20 @@ class MockGateway:
         )
         return api
 
+    def domain(
+        self,
+        name: str = "localhost",
+        *,
+        truststore: DomainTrust | None = None,
+        api: Api | ApiStage | None = None,
+    ) -> Domain:
+        """A custom domain name on the TLS port, ready to be called, with *truststore* (None: without mutual TLS).
+
+        *api* is mapped to it whole: an Api by its stage ``prod``. The default name is one that every machine resolves.
+        """
+        stage = api.stage() if isinstance(api, Api) else api
+        return new_domain(self, name, truststore, None if stage is None else (stage.api.id, stage.name))
+
     # --- how it behaves
 
     def set(self, **settings: str | int | bool) -> None:
@@ -204,7 +224,7 @@ class MockGateway:
 
     def perform(self, operation: str, service: Service = "apigateway", /, **members: Any) -> dict[str, Any]:
         """Any operation of the control plane by its name and members, as boto3 would send it."""
-        return self.call(lambda: self._gateway.control_plane.perform(operation, service, **members))
+        return self._background.wait_for(lambda: self._gateway.perform(operation, service, **members))
 
     def call(self, function: Callable[[], _T]) -> _T:
         """What *function* gives on the gateway's own thread, to which its state belongs."""
@@ -367,6 +387,10 @@ class GatewayLog:
     def authorizers(self, api: Api | None = None, *, request_id: str | None = None) -> list[Entry]:
         """Every request that an authorizer was asked about: the event, the decision, and whether it was a cached one."""
         return self.entries(kind="authorizer", api_id=None if api is None else api.id, request_id=request_id)
+
+    def front_door(self) -> list[Entry]:
+        """Every request to a domain with mutual TLS, and every connection closed for want of a certificate."""
+        return self.entries(kind="front_door")
 
     def control(self) -> list[Entry]:
         """Every operation of the control plane that came by HTTP."""
