@@ -25,10 +25,8 @@ from .routing import Address
 from .state import State
 from .truststores import Trust
 
-__all__ = ["CLIENT_CERT", "FrontDoor"]
+__all__ = ["FrontDoor"]
 
-CLIENT_CERT = "mtls_client_cert"
-"""Under this name a request has its ``ClientCert``, where a client's certificate was verified."""
 _DENIED = "Access denied. Reason: "
 _UNREADABLE = "Client cert cannot be parsed"
 _OTHER_HOST = "Host header names another domain than the TLS handshake"
@@ -140,8 +138,7 @@ class FrontDoor:
         if reason is not None or domain is None:
             return self._data_plane.forbidden(request_id)
         certificate = connection.peer.certificate
-        if door.is_mutual and certificate is not None:
-            request[CLIENT_CERT] = ClientCert(certificate)
+        connection.peer.client_cert = ClientCert(certificate) if door.is_mutual and certificate is not None else None
         found = _mapped(domain, path)
         if found is None:
             return self._data_plane.forbidden(request_id)
