@@ -117,7 +117,8 @@ def _record(
 ) -> tuple[Path, tuple[VerifyError, ...]]:
     """The best path from *certificate* to a self-signed member, and what is wrong with it; nothing is, if there are no errors."""
     try:
-        if _signed_by(certificate, certificate) and name_key(certificate.subject) == name_key(certificate.issuer):
+        check_form(certificate)
+        if name_key(certificate.subject) == name_key(certificate.issuer) and _signed_by(certificate, certificate):
             if trust.holds(certificate):
                 return (), _by_openssl(certificate, (certificate,), now)
             return (), (VerifyError(0, _SELF_SIGNED),)

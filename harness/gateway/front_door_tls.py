@@ -17,7 +17,7 @@ from OpenSSL import SSL, crypto
 from ..pki.credential import Credential
 from ..tls.transport import ServedPeer, TlsServerProtocol
 from .client_cert import ClientCert
-from .truststores import Trust
+from .truststores import MALFORMED, Trust
 
 __all__ = ["Door", "FrontDoorConnection", "FrontDoorPeer", "client_cert_of", "tls_context"]
 
@@ -129,7 +129,7 @@ def _readable(certificate: crypto.X509) -> x509.Certificate | None:
     """*certificate*; None when OpenSSL takes it, but it is not well-formed."""
     try:
         return certificate.to_cryptography()
-    except ValueError:
+    except MALFORMED:
         return None
 
 

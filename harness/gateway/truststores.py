@@ -15,6 +15,7 @@ from .errors import ApiError, bad_request
 from .settings import Settings
 
 __all__ = [
+    "MALFORMED",
     "Fetched",
     "Location",
     "NameKey",
@@ -36,6 +37,9 @@ _SHORTEST_RSA = 2048
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
 _WEAK = ("md5", "sha1", "sha224")
 """AWS asks for SHA-256 or stronger."""
+
+MALFORMED = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What cryptography raises for a certificate that is not well-formed, at once or when a part of it is looked at."""
 
 NameKey = tuple[frozenset[tuple[str, str]], ...]
 """A distinguished name in the form in which two are compared."""
@@ -155,7 +159,7 @@ def _parsed(pieces: Iterable[bytes]) -> Iterator[x509.Certificate | str]:
                 raise ValueError("cut off")
             certificate = x509.load_pem_x509_certificate(piece)
             check_form(certificate)
-        except ValueError:
+        except MALFORMED:
             yield f"certificate {number} in the truststore: it cannot be parsed"
         else:
             yield certificate
@@ -173,10 +177,13 @@ def _issue(certificate: x509.Certificate, now: datetime) -> str | None:
 
 def check_form(certificate: x509.Certificate) -> None:
     """Raises ValueError when *certificate* was taken, but holds names or extensions that mean nothing."""
-    name_key(certificate.subject)
-    name_key(certificate.issuer)
-    for _ in certificate.extensions:  # they are parsed when they are first looked at
-        return
+    try:
+        name_key(certificate.subject)
+        name_key(certificate.issuer)
+        for _ in certificate.extensions:  # they are parsed when they are first looked at
+            return
+    except MALFORMED as error:
+        raise ValueError(str(error)) from error
 
 
 def weak_digest(certificate: x509.Certificate) -> bool:

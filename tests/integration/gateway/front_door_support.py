@@ -52,7 +52,6 @@ class Caller:
 
     def __post_init__(self) -> None:
         self.context = self.session[0] if self.session else self._new_context()
-        self.context.set_info_callback(self._note)
         self._raw = socket.create_connection(("127.0.0.1", self.gateway._gateway.tls_port), timeout=_SECONDS)
         self.tls = SSL.Connection(self.context, None)
         if self.name is not None:
@@ -115,6 +114,7 @@ class Caller:
         context.set_min_proto_version(_NUMBERS[self.version])
         context.set_max_proto_version(_NUMBERS[self.version])
         context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")  # else OpenSSL would not present what is weak
+        context.set_info_callback(self._note)
         if self.credential is not None:
             context.use_certificate(self.credential.leaf)
             for one in self.credential.chain:
