@@ -138,13 +138,13 @@ class FrontDoor:
         if reason is not None or domain is None:
             return self._data_plane.forbidden(request_id)
         certificate = connection.peer.certificate
-        connection.peer.client_cert = ClientCert(certificate) if door.is_mutual and certificate is not None else None
+        client_cert = ClientCert(certificate) if door.is_mutual and certificate is not None else None
         found = _mapped(domain, path)
         if found is None:
             return self._data_plane.forbidden(request_id)
         mapping, rest = found
         address = Address(mapping.api_id, mapping.stage, rest, called=path)
-        return await self._data_plane.answer(request, address, query, request_id=request_id)
+        return await self._data_plane.answer(request, address, query, request_id=request_id, client_cert=client_cert)
 
     def _refusal(self, peer: FrontDoorPeer, trust: Trust | None) -> str | None:
         if peer.certificate is None or trust is None:  # it is there, or the connection would have been closed

@@ -10,16 +10,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aiohttp import web
 from cryptography import x509
 from OpenSSL import SSL, crypto
 
 from ..pki.credential import Credential
 from ..tls.transport import ServedPeer, TlsServerProtocol
-from .client_cert import ClientCert
 from .truststores import MALFORMED, Trust
 
-__all__ = ["Door", "FrontDoorConnection", "FrontDoorPeer", "client_cert_of", "tls_context"]
+__all__ = ["Door", "FrontDoorConnection", "FrontDoorPeer", "tls_context"]
 
 # The security policy TLS_1_2 of a regional domain; level 0, because what is too weak is to get a 403 and no alert.
 _CIPHERS = (
@@ -45,8 +43,6 @@ class FrontDoorPeer(ServedPeer):
 
     connection: FrontDoorConnection | None = None
     tls_version: str = ""
-    client_cert: ClientCert | None = None
-    """What was verified, once a request was let in; see ``client_cert_of``."""
 
 
 class FrontDoorConnection(TlsServerProtocol):
@@ -113,12 +109,6 @@ class FrontDoorConnection(TlsServerProtocol):
             return
         self.peer.certificate = None if presented is None else _readable(presented)
         self._begin()
-
-
-def client_cert_of(request: web.BaseRequest) -> ClientCert | None:
-    """The certificate that the request's client was let in by; None where none was verified, as at default endpoints."""
-    peer = request.get_extra_info("mtls")
-    return peer.client_cert if isinstance(peer, FrontDoorPeer) else None
 
 
 def _take(*_: object) -> bool:

@@ -233,6 +233,24 @@ def test_http_api_behind_a_domain(
     assert visit(gateway, NAME, client, path="/pets").status == 200
 
 
+def test_backend_is_told_of_the_certificate_by_mapping(
+    gateway: MockGateway, api: Api, behind: Backend, hierarchy: Hierarchy, client: Credential
+) -> None:
+    """What a caller sends under the same name is overwritten; at the default endpoint there is nothing to tell."""
+    resource = gateway.perform("GetRestApi", restApiId=api.id)["rootResourceId"]
+    name = "integration.request.header.X-Client"
+    operation = {"op": "add", "path": f"/requestParameters/{name}", "value": "context.identity.clientCert.subjectDN"}
+    place = {"restApiId": api.id, "resourceId": resource, "httpMethod": "ANY"}
+    gateway.perform("UpdateIntegration", **place, patchOperations=[operation])
+    gateway.domain(NAME, truststore=hierarchy.certificates, api=api)
+    assert visit(gateway, NAME, client).status == 200
+    told = behind.header("X-Client")
+    api.stage().client().get("/")
+
+    assert told == [gateway.log.front_door()[0]["subject_dn"]]
+    assert behind.header("X-Client") == []
+
+
 # --- changes
 
 
