@@ -87,7 +87,7 @@ def warnings_of(one: DomainName) -> list[str] | None:
 def _create(state: State, call: Call) -> dict[str, Any]:
     for name in ("certificateBody", "certificatePrivateKey", "certificateChain"):
         if call.has(name):
-            raise not_emulated(f"{name} of CreateDomainName: import the certificate into ACM; it")
+            raise not_emulated(f"{name} of CreateDomainName (import the certificate into ACM)")
     domain = _made(state, call)
     check_conditions(domain)
     if domain.endpoint_type == "PRIVATE":

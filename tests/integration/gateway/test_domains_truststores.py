@@ -251,7 +251,7 @@ NOW = datetime.now(UTC)
 
 def taken(content: bytes, **settings: int) -> Trust:
     """What *content* makes trusted now."""
-    return read(content, Settings(**settings), NOW)
+    return read(content, Settings().changed(settings), NOW)
 
 
 def test_empty_truststores_are_refused() -> None:
