@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pytest_mtls.harness.gateway.client_verifier import refusal
 from pytest_mtls.harness.gateway.errors import ApiError
 from pytest_mtls.harness.gateway.facade import MockGateway, running
 from pytest_mtls.harness.gateway.gateway import Options
@@ -350,10 +351,8 @@ def test_warnings_are_told_by_create_and_update_alone(mtls_gateway: MockGateway,
     assert "truststoreWarnings" not in shown["mutualTlsAuthentication"]
 
 
-def test_a_thousand_authorities_of_one_name() -> None:
-    """The right one is found among them, without key identifiers too."""
-    from pytest_mtls.harness.gateway.client_verifier import refusal
-
+def test_right_one_of_many_authorities_of_one_name_is_found() -> None:
+    """Without key identifiers, by the signature alone."""
     hierarchy = new_hierarchy()
     sample = Sample(hierarchy.issue(), hierarchy)
     clients = [make_defect("lookalike-authority", sample) for _ in range(50)]

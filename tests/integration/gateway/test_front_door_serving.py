@@ -12,6 +12,7 @@ from OpenSSL import SSL
 from pytest_mtls.harness.gateway.facade import Api, MockGateway
 from pytest_mtls.harness.pki.authority import Hierarchy, new_hierarchy
 from pytest_mtls.harness.pki.credential import Credential
+from pytest_mtls.harness.pki.truststore import Truststore
 from pytest_mtls.harness.tls.observation import TlsVersion
 from pytest_mtls.harness.wait import poll_until
 
@@ -304,8 +305,9 @@ def test_former_truststore_judges_until_the_domain_is_available(
     """Then the idle connection that it let in is closed by itself."""
     domain = gateway.domain(NAME, truststore=hierarchy.certificates, api=api)
     other = new_hierarchy()
-    gateway.set(domain_update_ms=600)
-    (gateway.s3_root / "truststores" / "next.pem").write_bytes(_pem(other))  # type: ignore[operator]
+    gateway.set(domain_update_ms=2_000)
+    assert gateway.s3_root is not None
+    (gateway.s3_root / "truststores" / "next.pem").write_bytes(Truststore.of(other.certificates).pem)
     change = {"op": "replace", "path": "/mutualTlsAuthentication/truststoreUri", "value": "s3://truststores/next.pem"}
     with Caller(gateway, NAME, client) as caller:
         answer = gateway.perform("UpdateDomainName", domainName=NAME, patchOperations=[change])
@@ -388,12 +390,6 @@ def test_no_connection_is_kept_in_mind_after_its_end(gateway: MockGateway, api: 
     front = gateway._gateway.front_door
 
     assert poll_until(lambda: not gateway.call(lambda: len(front._connections)), 5)
-
-
-def _pem(hierarchy: Hierarchy) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return b"".join(one.public_bytes(Encoding.PEM) for one in hierarchy.certificates)
 
 
 def test_context_of_the_tls_port_never_resumes(gateway: MockGateway) -> None:
