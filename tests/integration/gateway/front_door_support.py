@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography import x509
 from OpenSSL import SSL
 
 from pytest_mtls.harness.gateway.facade import MockGateway
+from pytest_mtls.harness.pki import der
 from pytest_mtls.harness.pki.credential import Credential
+from pytest_mtls.harness.pki.issue import self_signed
+from pytest_mtls.harness.pki.keys import new_ec_key
 from pytest_mtls.harness.tls.observation import TlsVersion
 
-__all__ = ["VERSIONS", "Caller", "Seen", "visit"]
+__all__ = ["VERSIONS", "Caller", "Seen", "twice_extended", "visit"]
 
 VERSIONS = (TlsVersion.TLS12, TlsVersion.TLS13)
 _NUMBERS = {TlsVersion.TLS12: SSL.TLS1_2_VERSION, TlsVersion.TLS13: SSL.TLS1_3_VERSION}
@@ -202,3 +206,17 @@ def visit(
     """One request on a connection of its own."""
     with Caller(gateway, name, credential, version) as caller:
         return caller.get(path, host)
+
+
+def twice_extended() -> Credential:
+    """A self-signed certificate with one extension twice: OpenSSL takes it, RFC 5280 4.2 does not."""
+    key, now = new_ec_key(), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "twice")])
+    oids = [x509.ObjectIdentifier(f"1.3.6.1.4.1.55555.{number}") for number in (1, 2)]
+    extensions = tuple((x509.UnrecognizedExtension(oid, b"\x05\x00"), False) for oid in oids)
+    plain = self_signed(name, key, now - timedelta(days=1), now + timedelta(days=1), extensions=extensions)
+    tbs, algorithm, _ = der.split_certificate(plain)
+    first, second = (oid.dotted_string.rpartition(".")[2].encode() for oid in oids)
+    arc = bytes.fromhex("83b203")
+    changed = tbs.replace(arc + bytes((int(second),)), arc + bytes((int(first),)))
+    return Credential(der.certificate_from_parts(changed, algorithm, der.sign(changed, key)), key)

@@ -17,14 +17,13 @@ from pytest_mtls.harness.gateway.facade import MockGateway, running
 from pytest_mtls.harness.gateway.gateway import Options
 from pytest_mtls.harness.gateway.settings import Settings
 from pytest_mtls.harness.gateway.truststores import Trust, read
-from pytest_mtls.harness.pki import der
 from pytest_mtls.harness.pki.authority import new_hierarchy
 from pytest_mtls.harness.pki.defects import Sample, make_defect
 from pytest_mtls.harness.pki.gateway_certificate import gateway_credential
 from pytest_mtls.harness.pki.keys import new_rsa_key
 from pytest_mtls.harness.pki.truststore import Truststore
 
-from .front_door_support import visit
+from .front_door_support import twice_extended, visit
 from .running import Backend, answer, backend
 
 NAME = "api.example.com"
@@ -314,28 +313,10 @@ def test_each_bad_member_is_a_warning_and_is_left_out() -> None:
 
 def test_member_with_an_extension_twice_is_a_warning() -> None:
     """OpenSSL takes it, RFC 5280 4.2 does not."""
-    trust = taken(Truststore.of([twice_extended(), new_hierarchy().root]).pem)
+    trust = taken(Truststore.of([twice_extended().leaf, new_hierarchy().root]).pem)
 
     assert len(trust.certificates) == 1
     assert "cannot be parsed" in trust.warnings[0]
-
-
-def twice_extended() -> Any:
-    """A certificate with one extension twice."""
-    from cryptography import x509
-
-    from pytest_mtls.harness.pki.issue import self_signed
-    from pytest_mtls.harness.pki.keys import new_ec_key
-
-    key = new_ec_key()
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "twice")])
-    oids = [x509.ObjectIdentifier(f"1.3.6.1.4.1.55555.{number}") for number in (1, 2)]
-    extensions = tuple((x509.UnrecognizedExtension(oid, b"\x05\x00"), False) for oid in oids)
-    plain = self_signed(name, key, NOW - timedelta(days=1), NOW + timedelta(days=1), extensions=extensions)
-    tbs, algorithm, _ = der.split_certificate(plain)
-    changed = tbs.replace(b"\x83\xb2\x03\x02\x04", b"\x83\xb2\x03\x01\x04")
-    assert changed != tbs
-    return der.certificate_from_parts(changed, algorithm, der.sign(changed, key))
 
 
 def test_warnings_are_told_by_create_and_update_alone(mtls_gateway: MockGateway, bucket: Path) -> None:

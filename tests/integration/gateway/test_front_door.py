@@ -17,9 +17,10 @@ from pytest_mtls.harness.pki.authority import Authority, Hierarchy, new_hierarch
 from pytest_mtls.harness.pki.credential import Credential
 from pytest_mtls.harness.pki.defects import Sample, make_defect
 from pytest_mtls.harness.pki.gateway_certificate import gateway_credential
+from pytest_mtls.harness.pki.issue import with_extensions
 from pytest_mtls.harness.tls.observation import TlsVersion
 
-from .front_door_support import VERSIONS, visit
+from .front_door_support import VERSIONS, twice_extended, visit
 from .running import Backend, backend
 
 NAME = "api.example.com"
@@ -139,6 +140,21 @@ def pinned_leaf() -> Client:
     return credential, (credential.leaf,)
 
 
+def malformed() -> Client:
+    """With one extension twice; the truststore holds it, as far as it can."""
+    credential = twice_extended()
+    return credential, (new_hierarchy().root, credential.leaf)
+
+
+def unknown_critical_extension() -> Client:
+    """Which nobody who does not know it may overlook (RFC 5280 4.2)."""
+    hierarchy = new_hierarchy()
+    critical = (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.55555.1"), b"\x05\x00"), True)
+    credential = hierarchy.issue()
+    leaf = with_extensions(credential.leaf, hierarchy.issuing.key, (critical,))
+    return replace(credential, leaf=leaf), hierarchy.certificates
+
+
 ACCEPTED: dict[str, Callable[[], Client]] = {
     **{f"{depth} CA certificates": chain(depth) for depth in (1, 2, 3, 4)},
     "self-signed, itself in the truststore": self_signed,
@@ -159,6 +175,11 @@ REFUSED: dict[str, tuple[Callable[[], Client], str]] = {
     "early": (defect("not-yet-valid"), "certificate is not yet valid"),
     "5 CA certificates": (chain(5), "certificate chain too long"),
     "RSA-1024": (defect("rsa-1024"), "Client cert using a weak or unsupported key"),
+    "malformed": (malformed, "Client cert cannot be parsed"),
+    "unknown critical extension": (
+        unknown_critical_extension,
+        "an issuer breaks its constraints, or a critical extension is unknown",
+    ),
     "altered signature": (defect("tampered-signature"), "certificate signature failure"),
     "altered subject": (defect("tampered-subject"), "certificate signature failure"),
     "issuer without CA:TRUE": (
