@@ -5,8 +5,9 @@ Pure and synchronous: it changes the State and does no I/O, so it runs on the th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from .certificates import KeyPool
 from .errors import ApiError
@@ -14,9 +15,24 @@ from .model import TestInvoke
 from .operations import OPERATIONS, Call, Operation
 from .operations.table import Result
 from .state import State
+from .truststores import Fetched, Location, Needed
 from .wire import ACM_TARGET, Answer, Service, answer, error_answer, parse_body, parse_query, segments, shown
 
-__all__ = ["ControlPlane", "refusal"]
+__all__ = ["ControlPlane", "Fetch", "refusal"]
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch(Generic[_T]):
+    """An operation needs the object at *location* first, *limit* octets at most; *again* goes on with what was read.
+
+    The operation starts afresh then, since the state may have changed meanwhile.
+    """
+
+    location: Location
+    limit: int
+    again: Callable[[bytes | ApiError], _T | Fetch[_T]]
 
 
 class ControlPlane:
@@ -33,7 +49,7 @@ class ControlPlane:
 
     def handle(
         self, method: str, raw_path: str, query_string: str, headers: Mapping[str, str], body: bytes
-    ) -> Answer | TestInvoke:
+    ) -> Answer | TestInvoke | Fetch[Answer]:
         """Carry a request out. A TestInvoke is for the data plane to carry out and answer with what comes of it.
 
         *raw_path* as it stands in the request line, without the query; *headers* by any case.
@@ -48,29 +64,65 @@ class ControlPlane:
             return error_answer(error, service, None)
         try:
             members = operation.members(path, parse_query(query_string), parse_body(body))
-            result = self._run(operation, members)
         except ApiError as error:
             return refusal(error, operation)
-        return result if isinstance(result, TestInvoke) else answer(operation.status, result, service, operation.name)
+        return self._answered(operation, members, None)
+
+    def _answered(
+        self, operation: Operation, members: Mapping[str, Any], fetched: Fetched | None
+    ) -> Answer | TestInvoke | Fetch[Answer]:
+        def again(where: Location, got: bytes | ApiError) -> Answer | Fetch[Answer]:
+            given = self._answered(operation, members, Fetched(where, got))
+            assert not isinstance(given, TestInvoke)
+            return given
+
+        try:
+            result = self._run(operation, members, fetched)
+        except Needed as needed:
+            where = needed.location
+            return Fetch(where, needed.limit, lambda got: again(where, got))
+        except ApiError as error:
+            return refusal(error, operation)
+        if isinstance(result, TestInvoke):
+            return result
+        return answer(operation.status, result, operation.service, operation.name)
 
     def perform(self, name: str, service: Service = "apigateway", /, **members: Any) -> dict[str, Any]:
         """An operation without HTTP: members by the SDK's names (v2's with a small first letter), as the answer has them.
 
         Raises ApiError where the operation is refused, TypeError for a member or an operation that does not exist, and
-        for TestInvokeMethod, which ``prepare_test`` is for.
+        for what needs I/O: TestInvokeMethod, which ``prepare_test`` is for, and truststores, which ``begin`` is for.
         """
-        result = self._perform(name, service, members)
+        result = self.begin(name, service, **members)
+        if isinstance(result, Fetch):
+            raise TypeError(f"{name} has to read {result.location}: begin() says so")
+        return result
+
+    def begin(
+        self, name: str, service: Service = "apigateway", /, **members: Any
+    ) -> dict[str, Any] | Fetch[dict[str, Any]]:
+        """As ``perform``; a Fetch where an object has to be read first."""
+        return self._shown(*self._prepared(name, service, members), None)
+
+    def _shown(
+        self, operation: Operation, members: Mapping[str, Any], fetched: Fetched | None
+    ) -> dict[str, Any] | Fetch[dict[str, Any]]:
+        try:
+            result = self._run(operation, members, fetched)
+        except Needed as needed:
+            where = needed.location
+            return Fetch(where, needed.limit, lambda got: self._shown(operation, members, Fetched(where, got)))
         if isinstance(result, TestInvoke):
             raise TypeError("TestInvokeMethod is carried out by the data plane: prepare_test() gives what it needs")
-        return dict(shown(result or {}, service))
+        return dict(shown(result or {}, operation.service))
 
     def prepare_test(self, **members: Any) -> TestInvoke:
         """What TestInvokeMethod with these members is to carry out; raises ApiError."""
-        result = self._perform("TestInvokeMethod", "apigateway", members)
+        result = self._run(*self._prepared("TestInvokeMethod", "apigateway", members))
         assert isinstance(result, TestInvoke)
         return result
 
-    def _perform(self, name: str, service: Service, members: Mapping[str, Any]) -> Result:
+    def _prepared(self, name: str, service: Service, members: Mapping[str, Any]) -> tuple[Operation, dict[str, Any]]:
         operation = OPERATIONS.get((service, name))
         if operation is None:
             raise TypeError(f"{service} has no operation {name} here")
@@ -86,10 +138,10 @@ class ControlPlane:
             if (value := members.get(key)) is not None
         }
         body = {member.wire: members[key] for key, member in operation.body.members.items() if key in members}
-        return self._run(operation, operation.members(path, query, body))
+        return operation, operation.members(path, query, body)
 
-    def _run(self, operation: Operation, members: Mapping[str, Any]) -> Result:
-        return operation.run(self._state, Call(operation, members, self._keys))
+    def _run(self, operation: Operation, members: Mapping[str, Any], fetched: Fetched | None = None) -> Result:
+        return operation.run(self._state, Call(operation, members, self._keys, fetched))
 
     def _match(
         self, method: str, raw_path: str, query_string: str, headers: Mapping[str, str]

@@ -46,13 +46,19 @@ class DataPlane:
         self._authorizers.forget()
 
     async def answer(
-        self, request: web.BaseRequest, address: Address, query: str, *, client_cert: ClientCert | None = None
+        self,
+        request: web.BaseRequest,
+        address: Address,
+        query: str,
+        *,
+        request_id: str | None = None,
+        client_cert: ClientCert | None = None,
     ) -> Reply:
         """The answer to *request*, which is for *address* with a raw *query*; a streamed one is sent when this returns.
 
         *client_cert* is the caller's certificate where a custom domain has verified one.
         """
-        request_id, extended, trace = new_request_id(), apigw_id(), _trace(request, self._state)
+        request_id, extended, trace = request_id or new_request_id(), apigw_id(), _trace(request, self._state)
         api = None
         try:
             route = self._router.route(address, request.method)
@@ -71,10 +77,10 @@ class DataPlane:
             return Reply(400, (), close=True)
         return await _reply(request, result, _identity(request_id, extended if route.is_rest else None, trace))
 
-    def forbidden(self) -> Reply:
-        """The answer to a request that names no API at all."""
+    def forbidden(self, request_id: str | None = None) -> Reply:
+        """The answer to a request that names no API at all, or that is kept out before any."""
         trace = new_trace_id(self._state.now().timestamp())
-        return _refusal(answers.FORBIDDEN, _identity(new_request_id(), apigw_id(), trace))
+        return _refusal(answers.FORBIDDEN, _identity(request_id or new_request_id(), apigw_id(), trace))
 
     # --- before the integration
 
@@ -132,7 +138,7 @@ class DataPlane:
             extended_request_id=extended,
             moment=self._state.now(),
             http_method=request.method,
-            path=f"/{route.stage.name}{route.path}",
+            path=f"/{route.stage.name}{route.path}" if route.called is None else route.called,
             resource_id=route.endpoint.resource_id,
             resource_path=route.endpoint.resource_path,
             domain_name=request.headers.get("Host", "").partition(":")[0],

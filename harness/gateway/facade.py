@@ -17,10 +17,11 @@ from ..errors import UsageError
 from ..pki.credential import Credential, read_certificates
 from .background import BackgroundGateway
 from .certificates import KeyPool
+from .domain_facade import Domain, DomainTrust, new_domain
 from .functions import Function, Handler
 from .gateway import Gateway, Options
 from .ids import new_request_id
-from .log import Entry
+from .log_facade import GatewayLog
 from .test_invoke import carry_out
 from .wire import Service
 
@@ -71,6 +72,11 @@ class MockGateway:
         self._clients: list[httpx.Client] = []
 
     # --- where it is
+
+    @property
+    def s3_root(self) -> Path | None:
+        """The folder that stands in for S3, with a bucket in each folder; None when an S3 server does."""
+        return self._gateway.s3_root
 
     @property
     def endpoint(self) -> str:
@@ -150,6 +156,20 @@ class MockGateway:
         )
         return api
 
+    def domain(
+        self,
+        name: str = "localhost",
+        *,
+        truststore: DomainTrust | None = None,
+        api: Api | ApiStage | None = None,
+    ) -> Domain:
+        """A custom domain name on the TLS port, ready to be called, with *truststore* (None: without mutual TLS).
+
+        *api* is mapped to it whole: an Api by its stage ``prod``. The default name is one that every machine resolves.
+        """
+        stage = api.stage() if isinstance(api, Api) else api
+        return new_domain(self, name, truststore, None if stage is None else (stage.api.id, stage.name))
+
     # --- how it behaves
 
     def set(self, **settings: str | int | bool) -> None:
@@ -204,7 +224,7 @@ class MockGateway:
 
     def perform(self, operation: str, service: Service = "apigateway", /, **members: Any) -> dict[str, Any]:
         """Any operation of the control plane by its name and members, as boto3 would send it."""
-        return self.call(lambda: self._gateway.control_plane.perform(operation, service, **members))
+        return self._background.wait_for(lambda: self._gateway.perform(operation, service, **members))
 
     def call(self, function: Callable[[], _T]) -> _T:
         """What *function* gives on the gateway's own thread, to which its state belongs."""
@@ -347,39 +367,6 @@ def running(options: Options = Options(), keys: KeyPool | None = None) -> Iterat
         yield MockGateway(background)
     finally:
         background.stop()
-
-
-class GatewayLog:
-    """What the gateway did; each entry is a mapping as in ``GET /_mtls/log``."""
-
-    def __init__(self, gateway: MockGateway) -> None:
-        self._gateway = gateway
-
-    @property
-    def next(self) -> int:
-        """What to give as ``since`` to see only what comes from now on."""
-        return self._gateway.call(lambda: self._gateway._gateway.log.next)
-
-    def integrations(self, api: Api | None = None, *, request_id: str | None = None) -> list[Entry]:
-        """Every attempt to call a backend, oldest first: what was asked for, presented, and answered."""
-        return self.entries(kind="integration", api_id=None if api is None else api.id, request_id=request_id)
-
-    def authorizers(self, api: Api | None = None, *, request_id: str | None = None) -> list[Entry]:
-        """Every request that an authorizer was asked about: the event, the decision, and whether it was a cached one."""
-        return self.entries(kind="authorizer", api_id=None if api is None else api.id, request_id=request_id)
-
-    def control(self) -> list[Entry]:
-        """Every operation of the control plane that came by HTTP."""
-        return self.entries(kind="control")
-
-    def presented(self, api: Api | None = None) -> list[str | None]:
-        """The certificate of each attempt to call a backend, in order; None where none was presented."""
-        return [None if entry["tls"] is None else entry["tls"]["presented"] for entry in self.integrations(api)]
-
-    def entries(self, **conditions: Any) -> list[Entry]:
-        """The entries that fit: ``kind``, ``since``, ``api_id``, ``request_id``, ``limit``."""
-        log = self._gateway._gateway.log
-        return self._gateway.call(lambda: list(log.entries(**conditions)))
 
 
 def _blob(content: bytes) -> str:

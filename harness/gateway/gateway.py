@@ -15,23 +15,26 @@ from cryptography import x509
 
 from .. import leftovers
 from ..clock import Clock, system_clock
-from ..pki.authority import new_hierarchy
+from ..pki.authority import Hierarchy, new_hierarchy
 from ..pki.credential import Credential
 from ..pki.truststore import Truststore
 from .authorizer import Authorizers
 from .certificates import KeyPool
-from .control_plane import ControlPlane
+from .control_plane import ControlPlane, Fetch
+from .custom_domain import FrontDoor
 from .data_plane import DataPlane
 from .egress import Egress, Trust
 from .faults import Faults
 from .functions import Function, Functions
 from .ingress import Ingress
 from .invocation import Invoker
-from .listeners import Listeners, bind, tls_context
+from .listeners import Listeners, bind
 from .log import Log
 from .management import Management
+from .objects import Folder, Objects, Server
 from .settings import Settings
 from .state import State
+from .wire import Service
 
 __all__ = ["Gateway", "Options"]
 
@@ -104,7 +107,7 @@ class Gateway:
         shown = f"[{options.host}]" if ":" in options.host else options.host
         self.endpoint = f"http://{shown}:{port}"
         self.folder = Path(tempfile.mkdtemp(prefix="pytest-mtls-gateway-", dir=leftovers.folder()))
-        context = tls_context(self._issue())
+        authority = self._new_authority()
         self.egress = Egress(
             lambda: self.state.settings,
             trust=self._trust,
@@ -115,6 +118,8 @@ class Gateway:
         self.function_calls = Functions(self.functions)
         authorizers = Authorizers(self.state, self.log, self.function_calls)
         self._data_plane = DataPlane(self.state, self.invoker, authorizers)
+        self.front_door = FrontDoor(self.state, self.log, self._data_plane, authority, self._default(authority))
+        self.objects = self._objects()
         management = Management(
             state=self.state,
             log=self.log,
@@ -125,7 +130,7 @@ class Gateway:
             reset=self.reset,
             version=self.version,
         )
-        self.state.on_change.append(self._retire)
+        self.state.on_change += [self._retire, self.front_door.refresh]
         ingress = Ingress(
             state=self.state,
             log=self.log,
@@ -134,16 +139,19 @@ class Gateway:
             data_plane=self._data_plane,
             invoker=self.invoker,
             management=management,
+            front_door=self.front_door,
+            objects=self.objects,
             own_host=options.host,
         )
         self._listeners = Listeners(ingress.answer_plain, ingress.answer_tls)
-        await self._listeners.start(plain, tls, context)
+        await self._listeners.start(plain, tls, self.front_door.accept)
         self._keys.start()
 
     async def stop(self, grace: float = _GRACE) -> None:
         """Stop accepting, let requests in flight finish for *grace* seconds at most, close and remove everything."""
         try:
             await self._listeners.stop(grace)
+            self.front_door.close()
             await self.egress.aclose()
         finally:
             if self._later is not None:
@@ -152,6 +160,13 @@ class Gateway:
                 shutil.rmtree(self.folder, ignore_errors=True)
             if self._own_keys:
                 self._keys.close()
+
+    async def perform(self, name: str, service: Service = "apigateway", /, **members: Any) -> dict[str, Any]:
+        """An operation of the control plane without HTTP, with what it has to read; raises as ``ControlPlane.perform``."""
+        result = self.control_plane.begin(name, service, **members)
+        while isinstance(result, Fetch):
+            result = result.again(await self.objects.read(result.location, result.limit))
+        return result
 
     def trust(self, *authorities: x509.Certificate) -> None:
         """Trust servers under *authorities* too, until the next ``reset``."""
@@ -200,17 +215,27 @@ class Gateway:
         assert self.folder is not None
         return self.folder / "s3"
 
-    def _issue(self) -> Credential:
-        """A fresh CA, its file, and the server certificate of the TLS port."""
+    def _new_authority(self) -> Hierarchy:
+        """A fresh CA for the TLS port, its file, and the folder that stands in for S3."""
         assert self.folder is not None
         hierarchy = new_hierarchy(1)
         self.ca = Truststore((hierarchy.root,))
         self.ca.write(self.ca_file)
         if self.options.s3_root is None and self.options.s3_endpoint is None:
             (self.folder / "s3").mkdir(mode=0o700)
+        return hierarchy
+
+    def _objects(self) -> Objects:
+        if self.options.s3_endpoint is not None:
+            return Server(self.options.s3_endpoint, self.options.region)
+        assert self.s3_root is not None
+        return Folder(self.s3_root)
+
+    def _default(self, authority: Hierarchy) -> Credential:
+        """The server certificate for everything but custom domains."""
         wildcard = f"*.execute-api.{self.options.region}.amazonaws.com"
         names = (wildcard, "*.execute-api.localhost", "localhost", "127.0.0.1", "::1")
-        return hierarchy.issue(wildcard, names=names, name="server certificate")
+        return authority.issue(wildcard, names=names, name="server certificate")
 
     def _retire(self) -> None:
         """A stage, a setting or the clock changed: close the connections whose certificate nobody presents any more."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from .answers import Refused, Reply, json_reply
-from .control_plane import ControlPlane, refusal
+from .control_plane import ControlPlane, Fetch, refusal
+from .custom_domain import FrontDoor
 from .data_plane import DataPlane
 from .errors import ApiError
 from .faults import Faults
@@ -19,6 +20,7 @@ from .listeners import server_name, target_of
 from .log import Log
 from .management import PREFIX, Management, ManagementError, trusted
 from .model import TestInvoke
+from .objects import Objects
 from .routing import addressed
 from .state import State
 from .test_invoke import carry_out
@@ -38,6 +40,8 @@ class Ingress:
     data_plane: DataPlane
     invoker: Invoker
     management: Management
+    front_door: FrontDoor
+    objects: Objects
     own_host: str
 
     async def answer_plain(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -51,8 +55,11 @@ class Ingress:
         return await self._control(request, path, query)
 
     async def answer_tls(self, request: web.BaseRequest) -> web.StreamResponse:
-        """A request to the TLS port: SNI and Host must name the same API; any other name is forbidden."""
+        """A request to the TLS port: SNI and Host must name the same domain or API; any other name is forbidden."""
         path, query = target_of(request)
+        at_domain = await self.front_door.answer(request, path, query)
+        if at_domain is not None:
+            return at_domain
         host = request.headers.get("Host", "")
         address = addressed(host, path, self.state.region, by_path=False)
         if address is None or server_name(request) != host.partition(":")[0].rstrip(".").lower():
@@ -108,6 +115,8 @@ class Ingress:
             error = ApiError(injected.code, "Injected by PUT /_mtls/faults", status=injected.status)
             return refusal(error, operation)
         given = self.control_plane.handle(method, path, query, headers, body)
+        while isinstance(given, Fetch):
+            given = given.again(await self.objects.read(given.location, given.limit))
         if isinstance(given, TestInvoke):
             result = await carry_out(given, request_id, self.state, self.invoker)
             return answer(200, result, "apigateway", "TestInvokeMethod")

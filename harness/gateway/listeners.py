@@ -15,16 +15,14 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
-from OpenSSL import SSL
 
 from ..errors import StartError
-from ..pki.credential import Credential
-from ..tls.transport import ServedPeer, TlsServerProtocol
+from ..tls.transport import ServedPeer
 from . import answers
 from .answers import Reply, apigw_id
 from .ids import new_request_id
 
-__all__ = ["Handler", "Listeners", "Target", "bind", "server_name", "target_of", "tls_context"]
+__all__ = ["Handler", "Listeners", "Target", "bind", "server_name", "target_of"]
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -43,6 +41,7 @@ _LAST_REQUESTS = 0.1
 _CLOSING_SECONDS = 0.2
 """For connections that do not close by themselves."""
 
+Front = Callable[[Callable[[], asyncio.Protocol]], asyncio.Protocol]
 Target = tuple[str, str]
 """Raw path and raw query."""
 
@@ -95,17 +94,11 @@ class Listeners:
         self._at_rest.set()
         self._stopping = False
 
-    async def start(self, plain: socket.socket, tls: socket.socket, context: SSL.Context) -> None:
-        """Serve on listening sockets."""
-
-        def accept() -> TlsServerProtocol:
-            return TlsServerProtocol(
-                context, context, lambda: self._handler(self._tls), policy=(), ask=lambda name: False, alerts=False
-            )
-
+    async def start(self, plain: socket.socket, tls: socket.socket, front: Front) -> None:
+        """Serve on listening sockets; *front* wraps the protocol for HTTP in the one for TLS."""
         self._accepting = [
             await self._loop.create_server(lambda: self._handler(self._plain), sock=plain, backlog=1024),
-            await self._loop.create_server(accept, sock=tls, backlog=1024),
+            await self._loop.create_server(lambda: front(lambda: self._handler(self._tls)), sock=tls, backlog=1024),
         ]
 
     async def stop(self, grace: float) -> None:
@@ -166,22 +159,6 @@ def server_name(request: web.BaseRequest) -> str | None:
     """The name that the caller gave in TLS (SNI), lower case."""
     peer: ServedPeer = request.get_extra_info("mtls")
     return None if peer.server_name is None else peer.server_name.lower()
-
-
-def tls_context(credential: Credential) -> SSL.Context:
-    """The TLS listener's settings; TLS 1.2 and 1.3."""
-    context = SSL.Context(SSL.TLS_SERVER_METHOD)
-    context.set_min_proto_version(SSL.TLS1_2_VERSION)
-    context.set_options(SSL.OP_NO_RENEGOTIATION)
-    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    context.set_options(SSL.OP_NO_TICKET)
-    context.use_certificate(credential.leaf)
-    for certificate in credential.chain:
-        context.add_extra_chain_cert(certificate)
-    context.use_privatekey(credential.key)
-    context.set_tlsext_servername_callback(TlsServerProtocol.choose_by_name)
-    context.set_info_callback(TlsServerProtocol.note_step)
-    return context
 
 
 def bind(host: str, port: int, option: str) -> socket.socket:

@@ -69,7 +69,7 @@ class Management:
             "rest_apis": len(state.rest_apis),
             "apis": len(state.http_apis),
             "client_certificates": len(state.client_certificates),
-            "domain_names": 0,
+            "domain_names": len(state.domain_names),
             "connections": len(self.egress.connections()),
         }
         return {"status": "ok", "version": self.version, "time": iso(state.now()), "counts": counts}

@@ -53,6 +53,8 @@ class Address:
     stage: str | None
     path: str
     """The rest of the path, raw: empty or with a leading slash."""
+    called: str | None = None
+    """The caller's whole path where it came to a custom domain, which stays when the default endpoint is disabled."""
 
 
 def addressed(host: str, path: str, region: str, *, by_path: bool = True) -> Address | None:
@@ -221,6 +223,8 @@ class Route:
     certificate: str | None
     """The id or ARN that is presented to the backend."""
     authorizers: Mapping[str, Authorizer] | Mapping[str, HttpAuthorizer]
+    called: str | None = None
+    """The caller's whole path at a custom domain; None at the default endpoint, where the stage stands before ``path``."""
 
     @property
     def is_rest(self) -> bool:
@@ -249,7 +253,7 @@ class Router:
 
     def _rest(self, api: RestApi, address: Address, verb: str) -> Route:
         disabled = api.disabled_in_force if self._state.settings.disable_needs_deployment else api.disabled
-        if disabled:
+        if disabled and address.called is None:
             raise Refused(answers.FORBIDDEN, api)
         name, path = address.stage, address.path
         if name is None:
@@ -263,10 +267,10 @@ class Router:
         if found is None:
             raise Refused(answers.NO_ROUTE, api)
         certificate = self._state.presented(stage)
-        return Route(api, stage, path or "/", *found, certificate, deployment.authorizers)
+        return Route(api, stage, path or "/", *found, certificate, deployment.authorizers, address.called)
 
     def _http(self, api: HttpApi, address: Address, verb: str) -> Route:
-        if api.disabled:
+        if api.disabled and address.called is None:
             status = self._state.settings.disabled_http_api_status
             raise Refused(answers.FORBIDDEN_BY_HTTP_API if status == 403 else answers.NOT_FOUND, api)
         name, path = address.stage, address.path
@@ -286,7 +290,7 @@ class Router:
         if routes is None or hit is None:
             raise Refused(answers.NOT_FOUND, api)
         # stages of HTTP APIs have no client certificate
-        return Route(api, stage, path or "/", *hit, None, routes.authorizers)
+        return Route(api, stage, path or "/", *hit, None, routes.authorizers, address.called)
 
     @staticmethod
     def _http_deployment(api: HttpApi, stage: HttpStage) -> HttpDeployment | None:

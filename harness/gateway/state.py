@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from ..clock import Clock, system_clock
 from ..pki.credential import Credential
+from .domain_model import DomainName
 from .errors import bad_request, not_found
 from .model import AcmCertificate, ClientCertificate, HttpApi, RestApi, Stage
 from .settings import Settings
@@ -32,10 +33,12 @@ class State:
     acm_certificates: dict[str, AcmCertificate] = field(default_factory=dict)
     rest_apis: dict[str, RestApi] = field(default_factory=dict)
     http_apis: dict[str, HttpApi] = field(default_factory=dict)
+    domain_names: dict[str, DomainName] = field(default_factory=dict)
+    """By name, lower case."""
     retired: dict[str, Credential] = field(default_factory=dict)
     """Generated certificates that were deleted while a switch away from them was still on its way to the edge."""
     on_change: list[Callable[[], None]] = field(default_factory=list)
-    """Called after a change that may let egress connections outlive their certificate's use: stages, settings, clock."""
+    """Called after a change that may let connections outlive what they were opened by: stages, settings, clock, domains."""
     _started_with: Settings | None = None
 
     def __post_init__(self) -> None:
@@ -54,6 +57,7 @@ class State:
         """Drop every resource; clock and settings go back to how the process was started."""
         for resources in (self.client_certificates, self.acm_certificates, self.rest_apis, self.http_apis):
             resources.clear()
+        self.domain_names.clear()
         self.retired.clear()
         self.offset = timedelta()
         assert self._started_with is not None
@@ -107,6 +111,17 @@ class State:
             if stage.client_certificate == reference
         ]
         return rest + http
+
+    def domains_with(self, arn: str) -> list[str]:
+        """The custom domain names that serve this ACM certificate."""
+        return [one.name for one in self.domain_names.values() if one.certificate_arn == arn]
+
+    def domain_for(self, name: str | None) -> DomainName | None:
+        """The custom domain name that *name* (of SNI or Host, without port) means: itself, else its wildcard."""
+        if name is None:
+            return None
+        name = name.lower().rstrip(".")
+        return self.domain_names.get(name) or self.domain_names.get(f"*.{name.partition('.')[2]}")
 
     # --- what a stage presents
 

@@ -155,6 +155,10 @@ class TlsServerProtocol(asyncio.Protocol):
         self._cancel_timer()
         self.peer.certificate = self._tls.get_peer_certificate(as_cryptography=True)
         self.peer.chain = tuple(self._tls.get_peer_cert_chain(as_cryptography=True) or ())
+        self._begin()
+
+    def _begin(self) -> None:
+        """From now on the octets are the inner protocol's."""
         assert self._transport is not None
         self._inner = self._make_inner()
         self._inner.connection_made(_PlainTransport(self, self._transport))

@@ -84,7 +84,8 @@ def described(state: State, one: AcmCertificate) -> dict[str, Any]:
         "InUseBy": [
             f"arn:aws:apigateway:{state.region}::/restapis/{user.replace('/', '/stages/')}"
             for user in state.users(one.arn)
-        ],
+        ]
+        + [f"arn:aws:apigateway:{state.region}::/domainnames/{name}" for name in state.domains_with(one.arn)],
         "KeyUsages": [{"Name": name} for name in _usages(leaf)],
         "ExtendedKeyUsages": [
             {"Name": _EXTENDED.get(oid, "CUSTOM"), "OID": oid.dotted_string} for oid in _extended_usages(leaf)
@@ -191,14 +192,18 @@ def _list(state: State, call: Call) -> dict[str, Any]:
         scope="ListCertificates",
         most=_MOST_ITEMS,
     )
-    lines = [{**_summary(state, chosen[key]), "InUse": bool(state.users(key))} for key in keys]
+    lines = [
+        {**_summary(state, chosen[key]), "InUse": bool(state.users(key) or state.domains_with(key))} for key in keys
+    ]
     return {"CertificateSummaryList": lines, "NextToken": following}
 
 
 @operation("acm", "DeleteCertificate", "POST", "/", 200, body="CertificateArn*")
 def _delete(state: State, call: Call) -> None:
     one = _found(state, call)
-    users = state.users(one.arn)
+    users, domains = state.users(one.arn), state.domains_with(one.arn)
     if users:
         raise ApiError("ResourceInUseException", f"Certificate {one.arn} is in use by stages: {', '.join(users)}")
+    if domains:
+        raise ApiError("ResourceInUseException", f"Certificate {one.arn} is in use by domains: {', '.join(domains)}")
     del state.acm_certificates[one.arn]

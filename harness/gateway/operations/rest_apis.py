@@ -13,14 +13,14 @@ from ..patch import Rule, apply, switch
 from ..state import State
 from .table import PATCH_MEMBERS, Call, not_emulated, operation
 
-__all__ = ["rendered"]
+__all__ = ["POLICIES", "rendered"]
 
 _PATH = "/restapis/{restApiId}"
 _STORED = (
     "version binaryMediaTypes minimumCompressionSize apiKeySource endpointConfiguration policy securityPolicy "
     "endpointAccessMode"
 )
-_POLICIES = (
+POLICIES = (
     "TLS_1_0|TLS_1_2|SecurityPolicy_TLS13_1_3_2025_09|SecurityPolicy_TLS13_1_3_FIPS_2025_09"
     "|SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09|SecurityPolicy_TLS13_1_2_FIPS_PQ_2025_09"
     "|SecurityPolicy_TLS13_1_2_FIPS_PFS_PQ_2025_09|SecurityPolicy_TLS13_1_2_Ext2_PQ_2025_09"
@@ -28,6 +28,7 @@ _POLICIES = (
     "|SecurityPolicy_TLS13_1_2_2021_06|SecurityPolicy_TLS13_2025_EDGE|SecurityPolicy_TLS12_PFS_2025_EDGE"
     "|SecurityPolicy_TLS12_2018_EDGE"
 )
+"""The security policies of v1, for an enumeration."""
 _ENDPOINT = {"types": ["EDGE"], "ipAddressType": "ipv4"}
 
 
@@ -56,7 +57,7 @@ def rendered(api: RestApi) -> dict[str, Any]:
     body=f"""name* description version cloneFrom binaryMediaTypes:[string] minimumCompressionSize:int
         apiKeySource:HEADER|AUTHORIZER policy tags:<string> disableExecuteApiEndpoint:bool
         endpointConfiguration:{{types:[EDGE|REGIONAL|PRIVATE] ipAddressType:ipv4|dualstack vpcEndpointIds:[string]}}
-        endpointAccessMode:BASIC|STRICT securityPolicy:{_POLICIES}""",
+        endpointAccessMode:BASIC|STRICT securityPolicy:{POLICIES}""",
     unless_query=("mode", "import"),
 )
 def _create(state: State, call: Call) -> dict[str, Any]:

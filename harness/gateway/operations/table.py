@@ -12,6 +12,7 @@ from ..model import TestInvoke
 from ..paging import page
 from ..shapes import Misfit, Shape, declared
 from ..state import State
+from ..truststores import Fetched, Location, Needed
 from ..wire import Service
 
 __all__ = ["OPERATIONS", "PATCH_MEMBERS", "Call", "Operation", "Result", "Run", "operation"]
@@ -90,6 +91,8 @@ class Call:
     operation: Operation
     members: Mapping[str, Any]
     keys: KeyPool
+    fetched: Fetched | None = None
+    """What was read for this call, which asked for it before."""
 
     def __getitem__(self, name: str) -> Any:
         """A member that is always there; KeyError otherwise."""
@@ -110,6 +113,14 @@ class Call:
     def given(self, names: Mapping[str, str]) -> dict[str, Any]:
         """Fields of a model object by *names* (wire name to field) for the members that the caller gave."""
         return {field: self.members[name] for name, field in names.items() if name in self.members}
+
+    def content(self, where: Location, limit: int) -> bytes:
+        """The object at *where*. Raises Needed when it has yet to be read, and BadRequestException when it cannot be."""
+        if self.fetched is None or self.fetched.location != where:
+            raise Needed(where, limit)
+        if isinstance(self.fetched.content, ApiError):
+            raise self.fetched.content
+        return self.fetched.content
 
     def page(self, objects: Mapping[str, Any], render: Callable[[Any], Mapping[str, Any]]) -> dict[str, Any]:
         """One page of *objects* as this service has its lists."""

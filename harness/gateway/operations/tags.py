@@ -39,6 +39,10 @@ def _on(state: State, arn: str, change: Change) -> Tags:
             return _on_rest_api(state, state.rest_apis[name], rest, change)
         case ["apis", name, *rest] if name in state.http_apis:
             return _on_http_api(state, state.http_apis[name], rest, change)
+        case ["domainnames", name] if name in state.domain_names:
+            domain = state.domain_names[name]
+            state.domain_names[name] = replace(domain, tags=change(domain.tags))
+            return state.domain_names[name].tags
     raise not_found(f"Invalid resource specified: {arn}")
 
 

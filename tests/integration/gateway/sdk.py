@@ -16,9 +16,11 @@ from botocore.config import Config
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pytest_mtls.harness.gateway.certificates import KeyPool
-from pytest_mtls.harness.gateway.control_plane import ControlPlane
+from pytest_mtls.harness.gateway.control_plane import ControlPlane, Fetch
+from pytest_mtls.harness.gateway.errors import bad_request
 from pytest_mtls.harness.gateway.model import TestInvoke
 from pytest_mtls.harness.gateway.state import State
+from pytest_mtls.harness.gateway.truststores import Location
 from pytest_mtls.harness.gateway.wire import Answer
 from pytest_mtls.harness.pki.keys import new_rsa_key
 
@@ -59,6 +61,9 @@ class Account:
 
     state: State = field(default_factory=State)
     answers: list[Answer] = field(default_factory=list)
+    objects: dict[Location, bytes] | bytes = b""
+    """What S3 holds; octets, if that is so whatever is asked for."""
+    fetched: list[Location] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.plane = ControlPlane(self.state, few_keys())
@@ -85,6 +90,10 @@ class Account:
         answer = self.plane.handle(
             request.method, url.path, url.query, headers, body.encode() if isinstance(body, str) else body
         )
+        while isinstance(answer, Fetch):
+            self.fetched.append(answer.location)
+            held = self.objects if isinstance(self.objects, bytes) else self.objects.get(answer.location)
+            answer = answer.again(bad_request("no such object") if held is None else held)
         if isinstance(answer, TestInvoke):
             found = {"status": 200, "body": "", "headers": {}, "multiValueHeaders": {}, "log": "", "latency": 1}
             answer = Answer(

@@ -330,7 +330,7 @@ def test_not_found_of_v2_names_the_kind_of_resource(place: Place) -> None:
         lambda place: place.account.acm.list_tags_for_certificate(
             CertificateArn="arn:aws:acm:us-east-1:1:certificate/1"
         ),
-        lambda place: place.v1.get_domain_names(),
+        lambda place: place.v1.get_domain_name_access_associations(),
     ],
 )
 def test_what_is_not_emulated_is_a_501(call: Callable[[Place], Any], place: Place) -> None:

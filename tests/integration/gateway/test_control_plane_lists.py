@@ -26,6 +26,7 @@ class Full:
         self.v1, self.v2 = self.account.v1, self.account.v2
         self._rest()
         self._http()
+        self._domains()
         credential = new_hierarchy().issue()
         for number in range(_MANY):
             self.v1.generate_client_certificate()
@@ -56,6 +57,14 @@ class Full:
                 **place, Name=f"a{number}", AuthorizerType="REQUEST", AuthorizerUri=FUNCTION, IdentitySource=[]
             )
 
+    def _domains(self) -> None:
+        self.domain = "d0.example.com"
+        for number in range(_MANY):
+            self.v1.create_domain_name(domainName=f"d{number}.example.com")
+        for number in range(_MANY):
+            mapped = {"ApiId": self.http, "Stage": "s0", "ApiMappingKey": f"p{number}"}
+            self.v2.create_api_mapping(DomainName=self.domain, **mapped)
+
 
 @pytest.fixture(scope="module")
 def full() -> Full:
@@ -78,6 +87,8 @@ _KEYS = {
     "GetAuthorizers": "id",
     "GetClientCertificates": "clientCertificateId",
     "ListCertificates": "CertificateArn",
+    "GetDomainNames": "domainName",
+    "GetBasePathMappings": "basePath",
 }
 _KEYS_2 = {
     "GetApis": "ApiId",
@@ -86,11 +97,12 @@ _KEYS_2 = {
     "GetDeployments": "DeploymentId",
     "GetStages": "StageName",
     "GetAuthorizers": "AuthorizerId",
+    "GetDomainNames": "DomainName",
 }
 
 
 def test_all_the_paginators_are_here() -> None:
-    """Twelve lists of the contract have one."""
+    """Fifteen lists of the contract have one."""
 
     assert len(_PAGED) == len(_KEYS) + len(_KEYS_2)
 
@@ -103,6 +115,7 @@ def test_paginator_gives_everything_once(service: str, name: str, full: Full) ->
     shape = client.meta.service_model.operation_model(name).input_shape
     place: dict[str, Any] = {"restApiId": full.api} if "restApiId" in shape.members else {}
     place = {"ApiId": full.http} if "ApiId" in shape.members else place
+    place = {"domainName": full.domain} if "domainName" in shape.members else place
     page_size = "3" if service == "apigatewayv2" else 3  # the string is the model's type
     paginator = client.get_paginator(own)
     pages = list(paginator.paginate(**place, PaginationConfig={"PageSize": page_size}))

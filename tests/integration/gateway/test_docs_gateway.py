@@ -77,6 +77,31 @@ def test_example_for_a_pytest_suite_passes(tmp_path: Path) -> None:
     assert "1 passed" in run.stdout
 
 
+def test_example_for_a_custom_domain_passes(tmp_path: Path) -> None:
+    """With httpx as the client under test."""
+    client = """
+
+def our_client(url, trust, credential):
+    import httpx
+
+    return httpx.get(url, verify=credential.ssl_context(trust=trust), trust_env=False)
+"""
+    heading = "Custom domains with mutual TLS: does our client present the right certificate?"
+    (tmp_path / "test_example.py").write_text(block(heading, "python") + client, "utf-8")
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "1 passed" in run.stdout
+
+
 def test_recipe_for_a_ci_job_waits_for_the_gateway(tmp_path: Path) -> None:
     """The script of the page's job, with a rehearsal that only looks at what it was given."""
     certificate, _ = gateway_credential().write(tmp_path, "server-ca")

@@ -9,7 +9,7 @@ from pytest_mtls.harness.pki.authority import new_hierarchy
 
 from .sdk import Account
 
-__all__ = ["CONTRACT", "FUNCTION", "Walk", "replace"]
+__all__ = ["CERTIFICATE", "CONTRACT", "FUNCTION", "Walk", "replace"]
 
 FUNCTION = (
     "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/"
@@ -20,6 +20,9 @@ FUNCTION = (
 def _family(plural: str, singular: str, verbs: str = "Create Get List Update Delete") -> list[str]:
     return [f"Get{plural}" if verb == "List" else f"{verb}{singular}" for verb in verbs.split()]
 
+
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
+"""Of nothing that was imported."""
 
 CONTRACT: dict[str, list[str]] = {
     "apigateway": [
@@ -34,6 +37,8 @@ CONTRACT: dict[str, list[str]] = {
         *_family("Stages", "Stage"),
         *_family("Authorizers", "Authorizer"),
         "TestInvokeMethod",
+        *_family("DomainNames", "DomainName"),
+        *_family("BasePathMappings", "BasePathMapping"),
         "TagResource",
         "UntagResource",
         "GetTags",
@@ -45,6 +50,8 @@ CONTRACT: dict[str, list[str]] = {
         *_family("Stages", "Stage"),
         *_family("Authorizers", "Authorizer"),
         *_family("Deployments", "Deployment", "Create Get List Delete"),
+        *_family("DomainNames", "DomainName"),
+        *_family("ApiMappings", "ApiMapping"),
         "TagResource",
         "UntagResource",
         "GetTags",
@@ -57,7 +64,7 @@ CONTRACT: dict[str, list[str]] = {
         "DeleteCertificate",
     ],
 }
-"""The operations of the contract's section 4, but for custom domains and their mappings."""
+"""The operations of the contract's section 4."""
 
 
 def replace(path: str, value: str) -> list[dict[str, str]]:
@@ -160,8 +167,52 @@ class Walk:
         self.v1("UpdateStage", restApiId=api, stageName="prod", patchOperations=operations)
         self.v1("GetStage", restApiId=api, stageName="prod")
         self.v1("GetStages", restApiId=api)
+        self._domain(api)
         self.v1("DeleteStage", restApiId=api, stageName="prod")
         self.v1("DeleteDeployment", restApiId=api, deploymentId=deployment)
+
+    def _domain(self, api: str) -> None:
+        domain = {"domainName": "api.example.com"}
+        self.v1(
+            "CreateDomainName",
+            **domain,
+            regionalCertificateArn=CERTIFICATE,
+            endpointConfiguration={"types": ["REGIONAL"]},
+            mutualTlsAuthentication={"truststoreUri": "s3://bucket/truststore.pem", "truststoreVersion": "1"},
+            tags={"team": "edge"},
+        )
+        self.v1("GetDomainName", **domain)
+        self.v1("GetDomainNames")
+        self.v1(
+            "UpdateDomainName", **domain, patchOperations=replace("/mutualTlsAuthentication/truststoreVersion", "2")
+        )
+        self.v1("CreateBasePathMapping", **domain, basePath="pets", restApiId=api, stage="prod")
+        self.v1("GetBasePathMapping", **domain, basePath="pets")
+        self.v1("GetBasePathMappings", **domain)
+        self.v1("UpdateBasePathMapping", **domain, basePath="pets", patchOperations=replace("/basePath", "cats"))
+        self.v1("DeleteBasePathMapping", **domain, basePath="cats")
+        self.v1("DeleteDomainName", **domain)
+        self._domain_2(api)
+
+    def _domain_2(self, api: str) -> None:
+        domain = {"DomainName": "other.example.com"}
+        self.v2(
+            "CreateDomainName",
+            **domain,
+            DomainNameConfigurations=[{"CertificateArn": CERTIFICATE, "SecurityPolicy": "TLS_1_2"}],
+            MutualTlsAuthentication={"TruststoreUri": "s3://bucket/truststore.pem"},
+            Tags={"team": "edge"},
+        )
+        self.v2("GetDomainName", **domain)
+        self.v2("GetDomainNames")
+        self.v2("UpdateDomainName", **domain, MutualTlsAuthentication={"TruststoreVersion": "2"})
+        mapping = self.v2("CreateApiMapping", **domain, ApiId=api, Stage="prod", ApiMappingKey="pets/cats")
+        place = {**domain, "ApiMappingId": mapping["ApiMappingId"]}
+        self.v2("GetApiMapping", **place)
+        self.v2("GetApiMappings", **domain)
+        self.v2("UpdateApiMapping", **place, ApiId=api, ApiMappingKey="")
+        self.v2("DeleteApiMapping", **place)
+        self.v2("DeleteDomainName", **domain)
 
     def _http_api(self) -> None:
         api = self.v2("CreateApi", Name="walk", ProtocolType="HTTP")["ApiId"]

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_mtls.harness.gateway.certificates import KeyPool
-from pytest_mtls.harness.gateway.control_plane import ControlPlane
+from pytest_mtls.harness.gateway.control_plane import ControlPlane, Fetch
+from pytest_mtls.harness.gateway.errors import bad_request
 from pytest_mtls.harness.gateway.model import TestInvoke
 from pytest_mtls.harness.gateway.operations import OPERATIONS, Operation
 from pytest_mtls.harness.gateway.shapes import Shape
@@ -31,12 +32,17 @@ _FUNCTION = (
 
 
 _IMPORTED = gateway_credential(key=_KEY, not_before=_NOW)
+_CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
+_OBJECTS = {"good.pem": _IMPORTED.certificate_pem, "bad.pem": b"no truststore"}
 _LIKELY = {
     "authorizationType": ["NONE"],
     "type": ["HTTP_PROXY", "MOCK", "TOKEN"],
     "uri": ["https://localhost/"],
     "integrationHttpMethod": ["GET"],
     "authorizerUri": [_FUNCTION],
+    "regionalCertificateArn": [_CERTIFICATE],
+    "certificateArn": [_CERTIFICATE],
+    "truststoreUri": ["s3://bucket/good.pem", "s3://bucket/bad.pem", "s3://bucket/none.pem"],
     "Certificate": [base64.b64encode(_IMPORTED.certificate_pem).decode()],
     "PrivateKey": [base64.b64encode(_IMPORTED.key_pem).decode()],
 }
@@ -77,6 +83,9 @@ class World:
         self.plane.perform("PutMethodResponse", **method, statusCode="200")
         self.plane.perform("PutIntegrationResponse", **method, statusCode="200")
         arn = perform("ImportCertificate", "acm", Certificate=_IMPORTED.certificate_pem, PrivateKey=_IMPORTED.key_pem)
+        perform("CreateDomainName", domainName="api.example.com")
+        perform("CreateBasePathMapping", domainName="api.example.com", restApiId=api, basePath="pets", stage="prod")
+        (mapping,) = perform("GetApiMappings", "apigatewayv2", domainName="api.example.com")["items"]
         self.known = {
             **_LIKELY,
             "CertificateArn": [arn["CertificateArn"]],
@@ -92,6 +101,10 @@ class World:
             "apiId": [http],
             "routeId": [route],
             "integrationId": [integration],
+            "domainName": ["api.example.com", "*.example.com"],
+            "basePath": ["pets", "(none)", "cats"],
+            "apiMappingId": [mapping["apiMappingId"]],
+            "stage": ["prod"],
             "resourceArn": [f"arn:aws:apigateway:us-east-1::/restapis/{api}"],
         }
 
@@ -144,6 +157,13 @@ _paths = st.sampled_from(
         "/accessLogSettings",
         "/canarySettings/percentTraffic",
         "/canarySettings/stageVariableOverrides/x",
+        "/mutualTlsAuthentication/truststoreUri",
+        "/mutualTlsAuthentication/truststoreVersion",
+        "/securityPolicy",
+        "/endpointConfiguration/types/REGIONAL",
+        "/basePath",
+        "/restapiId",
+        "/stage",
     ]
 )
 
@@ -192,7 +212,10 @@ def _body(operation: Operation, world: World, data: st.DataObject) -> bytes:
     return data.draw(st.binary(max_size=20) | _anything.map(lambda value: json.dumps(value).encode()))
 
 
-def _is_proper(answer: Answer | TestInvoke) -> None:
+def _is_proper(answer: Answer | TestInvoke | Fetch[Answer]) -> None:
+    while isinstance(answer, Fetch):
+        content = _OBJECTS.get(answer.location.key)
+        answer = answer.again(bad_request("no such object") if content is None else content)
     if isinstance(answer, TestInvoke):
         return
     assert answer.status in (200, 201, 202, 204, 400, 404, 409, 429, 501)
