@@ -101,7 +101,7 @@ class Drill:
         if self._calls:
             self._calls.stage.attach(self._of["new"])
         self._keep_open(self._new)
-        self._backend.accepts_alternating(self._old, self._new, connections=10)
+        self._backend.accepts_alternating(self._old, self._new, connections=4)
         self._look_at_calls("switched")
         self._kept_go_on("switched")
 

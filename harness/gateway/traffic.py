@@ -45,7 +45,7 @@ class Traffic:
 
     def __init__(self, stage: ApiStage, path: str = "/", *, callers: int = 1, every: float = 0.05) -> None:
         self._stage, self._path, self._every = stage, path, every
-        self._ending = threading.Event()
+        self._ending, self._asked = threading.Event(), threading.Event()
         self._change = threading.Condition()
         self._calls: list[_Call] = []
         self._under_way: dict[int, float] = {}
@@ -65,6 +65,7 @@ class Traffic:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ending.set()
+        self._asked.set()
         for thread in self._threads:
             thread.join(timeout=_SECONDS)
 
@@ -74,6 +75,7 @@ class Traffic:
         Raises the error of a caller, if one broke: a call that gets no answer from the gateway itself.
         """
         now = time.monotonic()
+        self._asked.set()  # whoever rests between two calls goes on at once
         with self._change:
             fresh = self._change.wait_for(lambda: bool(self._errors) or self._is_past(now, at_least), _SECONDS)
             if self._errors:
@@ -125,7 +127,8 @@ class Traffic:
                         del self._under_way[threading.get_ident()]
                         self._calls.append(call)
                         self._change.notify_all()
-                    self._ending.wait(self._every)
+                    if self._asked.wait(self._every) and not self._ending.is_set():
+                        self._asked.clear()
         except Exception as error:  # told to whoever asks for the calls
             with self._change:
                 self._errors.append(error)

@@ -105,7 +105,7 @@ WITHOUT_WAITS = [one.id for one in catalogue().values() if not one.waits]
     ("arguments", "most"),
     [
         pytest.param([f"--scenario={one}" for one in WITHOUT_WAITS], 10, id="what waits for no clock"),
-        pytest.param(["--profile", "all"], 17, id="everything, with its waits"),
+        pytest.param(["--profile", "all"], 20, id="everything, with its waits"),
     ],
 )
 def test_check_of_the_embedded_backend_costs_a_few_interpreter_starts(
