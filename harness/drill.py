@@ -13,6 +13,7 @@ from functools import partial
 
 from .backend.instance import Approach
 from .backend.reload import Reloaded
+from .errors import Inconclusive
 from .gateway.facade import ApiStage, GatewayCertificate, MockGateway
 from .gateway.traffic import Sent, Traffic
 from .kept import KeptConnection, KeptSession
@@ -26,6 +27,9 @@ __all__ = ["NEW_CONNECTIONS", "Drill", "both_accepted"]
 
 NEW_CONNECTIONS = 30
 """A removal has to hold on so many new connections in a row; with several workers one of them may lag behind."""
+
+_CALL_MS = 5_000
+"""How long a call may wait for the backend; a silent one should not hold the drill up for API Gateway's 29 s."""
 
 
 def both_accepted(backend: Subject, first: Credential, second: Credential, reloaded: Reloaded) -> None:
@@ -84,7 +88,7 @@ class Drill:
         if TlsVersion.TLS12 not in backend.versions:
             backend.note("no calls through the stage: API Gateway speaks TLS 1.2 to backends, this one does not")
             return
-        stage = self._gateway.proxy_api(backend.instance).stage()
+        stage = self._gateway.proxy_api(backend.instance, timeout_ms=_CALL_MS).stage()
         stage.attach(self._of["old"])
         self._calls = StageCalls(backend, stage, {one.id: name for name, one in self._of.items()})
         self._stack.enter_context(self._calls)
@@ -172,14 +176,31 @@ class StageCalls:
 
     def __enter__(self) -> StageCalls:
         self._stack.enter_context(self._traffic)
-        first = self._traffic.since_last()[-1]
-        if self._is_refusal(first) or first.outcome != "response":
+        control, _ = self._backend.instance.control_seen(TlsVersion.TLS12)
+        first = self._calls()[-1]
+        if control.answer is not None and first.status == control.answer.status:
+            self._served = first.status
+        else:
             self._stack.close()
-            why = self.stage.api.gateway.log.integrations(self.stage.api)[-1]["execution_log"][-2]
+            self._not_through(first)
+        return self
+
+    def _not_through(self, first: Sent) -> None:
+        """Say why there are no calls: what is wrong with the server's certificate has scenarios of its own."""
+        entry = self.stage.api.gateway.log.integrations(self.stage.api)[-1]
+        server = (entry["tls"] or {}).get("server_certificate")
+        why = f"HTTP {first.status} ({entry['execution_log'][-2]})"
+        if server is not None and server["verdict"] != "ok":
             self._backend.note(f"no calls through the stage: API Gateway would not get through to this backend: {why}")
         else:
-            self._served = first.status
-        return self
+            result = Result.FAILED if self._is_refusal(first) else Result.INCONCLUSIVE
+            self._backend.found("generated: calls through the stage", result, f"expected accepted, saw {why}")
+
+    def _calls(self) -> list[Sent]:
+        try:
+            return self._traffic.since_last()
+        except TimeoutError as error:
+            raise Inconclusive(f"the gateway's calls to the backend: {error}") from error
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
@@ -192,7 +213,7 @@ class StageCalls:
         if self._served is None:
             return
         now = time.monotonic()
-        calls = self._traffic.since_last()
+        calls = self._calls()
         lost = [call for call in calls if call.status != self._served]
         refused = [call for call in lost if self._is_refusal(call)]
         text = f"{when}: {self._counted(calls)} through the stage, {len(lost)} lost"

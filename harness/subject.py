@@ -7,9 +7,7 @@ TLS version that the backend speaks.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 from cryptography import x509
@@ -17,37 +15,19 @@ from cryptography import x509
 from .backend.doubt import as_confirmed, refuses_version
 from .backend.instance import Approach, Instance
 from .backend.reload import Reloaded
+from .case_log import CaseLog
 from .errors import Inconclusive
 from .kept import KeptConnection, KeptSession
-from .outcome import Case, Event, Result
+from .outcome import Case, Result
 from .pki.credential import Credential
-from .reproduce import Reproducer
 from .tls.observation import Observation, Phase, TlsVersion, Trouble
 from .verdict import Decision, Evidence, Verdict, judge, judge_control
+from .wait import poll_until
 
-__all__ = ["CaseLog", "Subject"]
+__all__ = ["Subject"]
 
-
-@dataclass(slots=True)
-class CaseLog:
-    """What a scenario has found so far."""
-
-    reproducer: Reproducer
-    cases: list[Case] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    timeline: list[Event] = field(default_factory=list)
-    late: str | None = None
-    """What is known of a reload that was not in effect in time: it explains what failed behind it."""
-    began: float = field(default_factory=time.monotonic)
-
-    def add(self, case: Case) -> None:
-        """Record a case."""
-        self.cases.append(case)
-        self.happened(f"{case.what}{f', TLS {case.tls}' if case.tls else ''}: {case.reason}")
-
-    def happened(self, text: str) -> None:
-        """Record an event of this moment."""
-        self.timeline.append(Event(round((time.monotonic() - self.began) * 1000, 1), text))
+_GOING_DOWN = 1.0
+"""Seconds that a backend which gives up over a broken truststore may take to stop listening; lighttpd needs 0.1."""
 
 
 class Subject:
@@ -212,16 +192,30 @@ class Subject:
         self._log.notes.append(f"{what}: the backend {kept}")
 
     def _after_broken(self, stranger: Credential | None, what: str, tls: TlsVersion, before: Observation) -> Case:
+        """What *stranger* meets; asked again while that is no evidence, since who gives up closes at random until it is gone."""
+        cases: list[Case] = []
+
+        def is_evidence() -> bool:
+            case, seen = self._asked_after_broken(stranger, what, tls, before)
+            cases.append(case)
+            return case.outcome is not Result.INCONCLUSIVE or seen.answer is not None
+
+        poll_until(is_evidence, _GOING_DOWN)
+        return cases[-1]
+
+    def _asked_after_broken(
+        self, stranger: Credential | None, what: str, tls: TlsVersion, before: Observation
+    ) -> tuple[Case, Observation]:
         seen = self.instance.probe(stranger, tls)
         if seen.trouble is Trouble.REFUSED:
-            return self._case(what, tls, Result.PASSED, "stopped listening", before, seen)
+            return self._case(what, tls, Result.PASSED, "stopped listening", before, seen), seen
         verdict = judge(seen, before, statuses=self.instance.target.statuses)
         again = partial(self._judged, partial(self.instance.probe, stranger, tls), before)
         seen, verdict = as_confirmed(seen, verdict, again)
         if verdict.accepted:
-            return self._case(what, tls, Result.FAILED, f"expected rejected, saw {verdict.text}", before, seen)
+            return self._case(what, tls, Result.FAILED, f"expected rejected, saw {verdict.text}", before, seen), seen
         result = Result.PASSED if verdict.rejected else Result.INCONCLUSIVE
-        return self._case(what, tls, result, verdict.text, before, seen)
+        return self._case(what, tls, result, verdict.text, before, seen), seen
 
     def served(self, what: str, tls: TlsVersion, ask: Callable[[], Observation]) -> bool:
         """What *ask* sends, on whatever connection, must be let in; records a case and returns whether it was."""

@@ -20,6 +20,7 @@ from cryptography import x509
 
 from .backend.instance import ServerSide
 from .bench import Bench, Shared
+from .case_log import CaseLog
 from .errors import BackendError, Inconclusive, MtlsError, NotApplicable, StartError, describe
 from .outcome import Case, Outcome, Result
 from .pki.authority import new_hierarchy
@@ -31,7 +32,7 @@ from .remedies import remedy_for
 from .reproduce import Reproducer
 from .sanity import clock_of
 from .scenario import Level, Profile, Scenario
-from .subject import CaseLog, Subject
+from .subject import Subject
 from .wait import poll_until
 
 if TYPE_CHECKING:

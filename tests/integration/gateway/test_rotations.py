@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from pytest_mtls import Instance, MockGateway
+from pytest_mtls.harness.backend.contract import Capability, Material
 from pytest_mtls.harness.backend.embedded import reference_target
+from pytest_mtls.harness.backend.target import Target
 from pytest_mtls.harness.bench import Bench
 from pytest_mtls.harness.gateway.facade import ApiStage, GatewayCertificate
 from pytest_mtls.harness.gateway.traffic import Sent, Traffic
@@ -139,3 +145,62 @@ def test_drill_tells_a_mere_failure_from_the_trap(drill: Outcome) -> None:
     """A reload that does nothing also leaves the new certificate unknown: from the switch on."""
     assert [calls_of(drill)[step] for step in STEPS] == ["passed", "passed", "failed", "failed", "failed"]
     assert not any("the rotation trap" in note for note in drill.notes)
+
+
+# --- a backend that treats the gateway otherwise than a probe
+
+
+class Listening:
+    """A running server: where it answers."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+
+def shy_of_the_gateway(status: int) -> Callable[[Material], AbstractContextManager[Listening]]:
+    """Python's own server, correct but for the calls that bear API Gateway's header: those get *status*."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_response(status if "x-amzn-apigateway-api-id" in self.headers else 200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing on stderr."""
+
+    @contextmanager
+    def serve(material: Material) -> Iterator[Listening]:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(material.truststore))
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.load_cert_chain(material.server_cert, material.server_key)
+        server = ThreadingHTTPServer((material.host, material.port), Handler)
+        server.daemon_threads = True
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield Listening(f"https://localhost:{material.port}/")
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join(timeout=10)
+
+    return serve
+
+
+@pytest.mark.parametrize(("status", "expected"), [(503, "inconclusive"), (429, "inconclusive"), (403, "failed")])
+def test_calls_that_were_never_let_in_prove_nothing(status: int, expected: str) -> None:
+    """All of them have the same status, so none was lost; that is no reason to pass."""
+    one = catalogue()["rotation/drill"]
+    restarts = frozenset({Capability.RELOAD})
+    target = Target(kind="factory", name="shy", factory=shy_of_the_gateway(status), capabilities=restarts)
+    with Bench(target) as bench:
+        (outcome,) = run_all([(one, profile) for profile in one.profiles], bench)
+
+    assert outcome.outcome.value == expected
+    assert calls_of(outcome) == {"generated": expected}
+    assert f"HTTP {status}" in outcome.reason
