@@ -135,6 +135,17 @@ def test_a_reload_that_lags_too_long_is_named_as_the_reason(runs: Runs, options:
     assert all("; the reload had not taken effect within --reload-within 0.5 s" in reason for reason in failed)
 
 
+@pytest.mark.parametrize(("seconds", "code", "outcome"), [("0.4", 0, "passed"), ("600", 3, "inconclusive")])
+def test_a_server_that_gives_up_over_a_broken_truststore_holds_once_it_is_gone(
+    runs: Runs, seconds: str, code: int, outcome: str
+) -> None:
+    """Its closes on the way down come before any certificate was asked for: they are no evidence, its end is."""
+    scenario = "reload/broken-bundle-fails-closed"
+    run = runs("check", *lagging("--lag=0", "--all", f"--give-up={seconds}"), "--scenario", scenario)
+    assert (run.code, run.is_clean) == (code, True)
+    assert outcomes(run) == {scenario: outcome}
+
+
 def test_a_reload_in_time_is_not_blamed(runs: Runs) -> None:
     """A backend that lets in everybody does so whatever its reload does."""
     command = f"{sys.executable} {SERVERS / 'limiting.py'} --open"

@@ -27,6 +27,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
+        self.gives_up = False
         self.numbers = count()
         self.workers = [_context() for _ in range(options.workers)]
         super().__init__((os.environ["MTLS_HOST"], int(os.environ["MTLS_PORT"])), _Connection)
@@ -44,6 +45,9 @@ class _Server(socketserver.ThreadingTCPServer):
             self.workers[which] = [_context() for _ in self.workers[which]]
         except OSError as error:
             print(f"reload: {os.environ['MTLS_TRUSTSTORE']}: {error}", file=sys.stderr, flush=True)
+            if self.options.give_up is not None:
+                self.gives_up = True
+                threading.Timer(self.options.give_up, self.shutdown).start()
 
 
 class _Connection(socketserver.BaseRequestHandler):
@@ -51,6 +55,8 @@ class _Connection(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         server = cast("_Server", self.server)
+        if server.gives_up:
+            return
         worker = server.workers[next(server.numbers) % len(server.workers)]
         try:
             with worker.wrap_socket(self.request, server_side=True) as connection:
@@ -86,6 +92,12 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="how many there are")
     parser.add_argument("--all", action="store_true", help="all of them lag, instead of the first")
     parser.add_argument("--user", type=int, metavar="UID", help="become this user once the port is open")
+    parser.add_argument(
+        "--give-up",
+        type=float,
+        metavar="SECONDS",
+        help="end so long after a broken reload; close each connection until then",
+    )
     options = parser.parse_args()
     with _Server(options) as server:
         signal.signal(signal.SIGHUP, lambda *_: server.reload())
