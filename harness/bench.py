@@ -23,7 +23,7 @@ from .pki.authority import new_hierarchy, server_credential
 from .pki.credential import Credential
 from .pki.defects import Sample
 from .pki.gateway_certificate import control_credential, gateway_credential
-from .pki.keys import new_rsa_key
+from .pki.key_pool import KeyPool
 from .pki.truststore import Truststore
 from .sanity import check_sanity
 from .scenario import Profile
@@ -58,6 +58,8 @@ class Bench:
         self._names: set[str] = set()
         self._starts_beside = False
         self._keys: dict[int, RSAPrivateKey] = {}
+        self._pool = KeyPool(2)
+        self._stack.callback(self._pool.close)
 
     def __enter__(self) -> Bench:
         return self
@@ -225,7 +227,7 @@ class Bench:
         if self.target.factory is None:
             instance = reach(self.target)
             check_sanity(instance)
-            return Shared(instance, Sample(instance.control, None, self.clock))
+            return Shared(instance, Sample(instance.control, None, self.clock, self._pool.take))
         sample, anchor = self._good(profile)
         start = self.start(f"shared-{profile}", Truststore((anchor,)), sample.good)
         instance = self._stack.enter_context(start)
@@ -237,10 +239,10 @@ class Bench:
         if profile is Profile.PRIVATE_CA:
             hierarchy = new_hierarchy(1)
             good = hierarchy.issue(clock=self.clock, not_after=self._good_end, name="good leaf", rsa_key=True)
-            return Sample(good, hierarchy, self.clock), hierarchy.root
+            return Sample(good, hierarchy, self.clock, self._pool.take), hierarchy.root
         given = self._gateway if self._good_end is None else None
-        good = given or gateway_credential(clock=self.clock, not_after=self._good_end)
-        return Sample(good, None, self.clock), good.leaf
+        good = given or gateway_credential(clock=self.clock, not_after=self._good_end, key=self._pool.take())
+        return Sample(good, None, self.clock, self._pool.take), good.leaf
 
     @property
     def _good_end(self) -> datetime | None:
@@ -259,7 +261,7 @@ class Bench:
     def spare_key(self, number: int) -> RSAPrivateKey:
         """The run's spare RSA key of that number, made on first use: scenarios with backends of their own can share it."""
         if number not in self._keys:
-            self._keys[number] = new_rsa_key()
+            self._keys[number] = self._pool.take()
         return self._keys[number]
 
     def _unique(self, label: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -66,8 +66,19 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types (no enums, no tuples: xdist sends nothing else), with everything."""
-        data: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return data
+        cases = [
+            _members(case) | {"outcome": case.outcome.value, "observations": list(case.observations)}
+            for case in self.cases
+        ]
+        return _members(self) | {
+            "outcome": self.outcome.value,
+            "references": list(self.references),
+            "cases": cases,
+            "missing": list(self.missing),
+            "notes": list(self.notes),
+            "timeline": [_members(event) for event in self.timeline],
+            "target": deepcopy(self.target),
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Outcome:
@@ -79,3 +90,7 @@ class Outcome:
         tuples = {name: tuple(data[name]) for name in ("references", "missing", "notes")}
         timeline = tuple(Event(**event) for event in data["timeline"])
         return cls(**{**data, **tuples, "outcome": Result(data["outcome"]), "cases": cases, "timeline": timeline})
+
+
+def _members(of: Outcome | Case | Event) -> dict[str, Any]:
+    return {name: getattr(of, name) for name in of.__dataclass_fields__}

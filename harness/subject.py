@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import ceil
 
 from cryptography import x509
 
@@ -16,12 +17,12 @@ from .backend.doubt import as_confirmed, refuses_version
 from .backend.instance import Approach, Instance
 from .backend.reload import Reloaded
 from .case_log import CaseLog
-from .errors import Inconclusive
+from .expectation import Expectation
 from .kept import KeptConnection, KeptSession
 from .outcome import Case, Result
 from .pki.credential import Credential
 from .tls.observation import Observation, Phase, TlsVersion, Trouble
-from .verdict import Decision, Evidence, Verdict, judge, judge_control
+from .verdict import Verdict, judge, judge_control
 from .wait import poll_until
 
 __all__ = ["Subject"]
@@ -35,7 +36,7 @@ class Subject:
 
     def __init__(self, log: CaseLog, instance: Instance, controls: Instance | None = None) -> None:
         self._log, self.instance = log, instance
-        self._controls = controls or instance
+        self._one = Expectation(log, instance, controls or instance)
 
     @property
     def versions(self) -> tuple[TlsVersion, ...]:
@@ -44,7 +45,7 @@ class Subject:
 
     def observe(self, credential: Credential | None, tls: TlsVersion) -> Observation:
         """One ordinary connection, not judged."""
-        self._require_alive()
+        self._one.require_alive()
         return self.instance.probe(credential, tls)
 
     def reload(self, *trusted: x509.Certificate) -> Reloaded:
@@ -52,7 +53,7 @@ class Subject:
 
         Raises Inconclusive when the control is refused already: the marker would be waited for in vain.
         """
-        self._good_control(self.versions[-1])
+        self._one.good_control(self.versions[-1])
         self._log.happened(f"truststore replaced by {len(trusted)} certificate{'s' if len(trusted) != 1 else ''}")
         reloaded = self.instance.replace_truststore(trusted)
         self._log.happened(str(reloaded))
@@ -71,7 +72,7 @@ class Subject:
         versions: tuple[TlsVersion, ...] | None = None,
     ) -> bool:
         """*credential* must be let in; returns whether it was, under every version (default: all that it speaks)."""
-        return self._each(versions, lambda tls: self._accepts(credential, what or credential.name, tls, approach))
+        return self._each(versions, lambda tls: self._one.accepted(credential, what or credential.name, tls, approach))
 
     def rejects(
         self,
@@ -84,15 +85,19 @@ class Subject:
         twin: Credential | None = None,
         versions: tuple[TlsVersion, ...] | None = None,
     ) -> bool:
-        """*credential* (None: no certificate) must be kept out on *times* new connections in a row; returns whether it was.
+        """*credential* (None: no certificate) must be kept out; returns whether it was, under every version.
 
+        It has to hold on *times* new connections in a row, divided among the versions: a worker that lags does so under each.
         *also_reject* are statuses that count as rejection in this scenario too. *twin*, where given, is a good credential of
         the same shape (the same depth, for one), which must be let in, or the refusal may be about the shape.
         """
         label = what or (credential.name if credential else "no certificate")
+        share = self._share(times, versions)
 
         def one(tls: TlsVersion) -> Case:
-            return self._unlike(twin, label, tls) or self._rejects(credential, label, tls, approach, also_reject, times)
+            return self._one._unlike(twin, label, tls) or self._one.rejected(
+                credential, label, tls, approach, also_reject, share
+            )
 
         return self._each(versions, one)
 
@@ -121,15 +126,16 @@ class Subject:
     def accepts_alternating(self, old: Credential, new: Credential, connections: int) -> None:
         """Both must be let in on new connections in turn, and *old* on one kept-alive connection all the while.
 
-        A kept connection that the server closes in good order is opened anew: servers may.
+        The *connections* are divided among the versions. A kept connection that the server closes in good order is opened anew: servers may.
         """
-        self._each(None, lambda tls: self._alternate(old, new, connections, tls))
+        share = self._share(connections, None)
+        self._each(None, lambda tls: self._alternate(old, new, share, tls))
 
     def _alternate(self, old: Credential, new: Credential, connections: int, tls: TlsVersion) -> Case:
         what = f"{connections} new connections, {old.name} and {new.name} in turn, beside a kept one"
-        before, control = self._controls.control_seen(tls)
+        before, control = self._one.controls.control_seen(tls)
         if not control.accepted:
-            return self._case(what, tls, Result.INCONCLUSIVE, self._refused_control(tls, control), before)
+            return self._one.case(what, tls, Result.INCONCLUSIVE, self._one.refused_control(tls, control), before)
         kept, seen = KeptConnection(self.instance, old, tls), before
         try:
             for number in range(connections):
@@ -138,20 +144,14 @@ class Subject:
                     (credential.name, partial(self.instance.probe, credential, tls)),
                     ("kept connection", kept.ask),
                 ):
-                    seen, verdict = self._judged(ask, before)
+                    seen, verdict = self._one.judged(ask, before)
                     if not verdict.accepted:
                         where = f"{name}, after {number} connections"
                         return self._interrupted(what, tls, where, ask, before, seen, verdict)
         finally:
             kept.close()
         reason = f"all accepted; the kept connection was opened {kept.opened} time{'s' if kept.opened > 1 else ''}"
-        return self._case(what, tls, Result.PASSED, reason, before, seen)
-
-    def _judged(
-        self, ask: Callable[[], Observation], before: Observation, also_reject: frozenset[int] = frozenset()
-    ) -> tuple[Observation, Verdict]:
-        seen = ask()
-        return seen, judge(seen, before, statuses=self.instance.target.statuses, also_reject=also_reject)
+        return self._one.case(what, tls, Result.PASSED, reason, before, seen)
 
     def _interrupted(
         self,
@@ -163,12 +163,12 @@ class Subject:
         seen: Observation,
         verdict: Verdict,
     ) -> Case:
-        seen, verdict = self._refused_or_not(ask, tls, before, seen, verdict)
-        after, control = self._controls.control_seen(tls, fresh=True)
+        seen, verdict = self._one.refused_or_not(ask, tls, before, seen, verdict)
+        after, control = self._one.controls.control_seen(tls, fresh=True)
         proved = verdict.rejected and control.accepted
         result = Result.FAILED if proved else Result.INCONCLUSIVE
         reason = f"{f'{where}: ' if where else ''}expected accepted, saw {verdict.text}{self.instance.why()}"
-        return self._case(what, tls, result, reason, before, seen, after)
+        return self._one.case(what, tls, result, reason, before, seen, after)
 
     def change_file(self, *trusted: x509.Certificate) -> None:
         """Put *trusted* and the control into the truststore file, and tell the backend nothing."""
@@ -179,7 +179,7 @@ class Subject:
 
         A backend that ends, does not start again or stops listening holds. What it does to the control is a note.
         """
-        befores = {tls: self._good_control(tls) for tls in self.versions}
+        befores = {tls: self._one.good_control(tls) for tls in self.versions}
         ended = self.instance.reload_broken(content)
         if ended is not None:
             self._log.add(Case(what=what, tls=None, outcome=Result.PASSED, reason=f"does not go on: {ended}"))
@@ -208,25 +208,27 @@ class Subject:
     ) -> tuple[Case, Observation]:
         seen = self.instance.probe(stranger, tls)
         if seen.trouble is Trouble.REFUSED:
-            return self._case(what, tls, Result.PASSED, "stopped listening", before, seen), seen
+            return self._one.case(what, tls, Result.PASSED, "stopped listening", before, seen), seen
         verdict = judge(seen, before, statuses=self.instance.target.statuses)
-        again = partial(self._judged, partial(self.instance.probe, stranger, tls), before)
+        again = partial(self._one.judged, partial(self.instance.probe, stranger, tls), before)
         seen, verdict = as_confirmed(seen, verdict, again)
         if verdict.accepted:
-            return self._case(what, tls, Result.FAILED, f"expected rejected, saw {verdict.text}", before, seen), seen
+            return self._one.case(
+                what, tls, Result.FAILED, f"expected rejected, saw {verdict.text}", before, seen
+            ), seen
         result = Result.PASSED if verdict.rejected else Result.INCONCLUSIVE
-        return self._case(what, tls, result, verdict.text, before, seen), seen
+        return self._one.case(what, tls, result, verdict.text, before, seen), seen
 
     def served(self, what: str, tls: TlsVersion, ask: Callable[[], Observation]) -> bool:
         """What *ask* sends, on whatever connection, must be let in; records a case and returns whether it was."""
-        self._require_alive()
-        before, control = self._controls.control_seen(tls)
+        self._one.require_alive()
+        before, control = self._one.controls.control_seen(tls)
         if not control.accepted:
-            case = self._case(what, tls, Result.INCONCLUSIVE, self._refused_control(tls, control), before)
+            case = self._one.case(what, tls, Result.INCONCLUSIVE, self._one.refused_control(tls, control), before)
         else:
-            seen, verdict = self._judged(ask, before)
+            seen, verdict = self._one.judged(ask, before)
             if verdict.accepted:
-                case = self._case(what, tls, Result.PASSED, verdict.text, before, seen)
+                case = self._one.case(what, tls, Result.PASSED, verdict.text, before, seen)
             else:
                 case = self._interrupted(what, tls, None, ask, before, seen, verdict)
         self._log.add(case)
@@ -247,7 +249,7 @@ class Subject:
 
     def seen_of(self, seen: Observation, tls: TlsVersion) -> str:
         """In words what *seen* means, beside the control; for what is recorded and not judged."""
-        return judge(seen, self._good_control(tls), statuses=self.instance.target.statuses).text
+        return judge(seen, self._one.good_control(tls), statuses=self.instance.target.statuses).text
 
     def shows(self, what: str, seen: Observation, holds: bool, yes: str, no: str) -> None:
         """Record a case that is no question of accepted or rejected, on a handshake that has to be complete."""
@@ -256,11 +258,11 @@ class Subject:
             result, reason = Result.INCONCLUSIVE, f"no handshake to look at: {verdict.text}{self.instance.why()}"
         else:
             result, reason = (Result.PASSED, yes) if holds else (Result.FAILED, no)
-        self._log.add(self._case(what, seen.tls, result, reason, seen))
+        self._log.add(self._one.case(what, seen.tls, result, reason, seen))
 
     def speaks(self, tls: TlsVersion, approach: Approach) -> None:
         """The control must be let in under *tls*; that the version itself is refused is a failure, not a mishap."""
-        self._require_alive()
+        self._one.require_alive()
         control = self.instance.control
         seen = self.instance.probe(control, tls, approach)
         verdict = judge_control(seen, self.instance.target.statuses)
@@ -272,122 +274,20 @@ class Subject:
         ):
             result, reason = Result.FAILED, f"expected {what}, saw {verdict.text.removeprefix('rejected: ')}"
         else:
-            result, reason = Result.INCONCLUSIVE, self._refused_control(tls, verdict)
+            result, reason = Result.INCONCLUSIVE, self._one.refused_control(tls, verdict)
         if result is not Result.PASSED:
             self._log.reproducer.remember(self.instance, tls, control, approach)
-        self._log.add(self._case(what, tls, result, reason, seen))
+        self._log.add(self._one.case(what, tls, result, reason, seen))
 
     # --- one case
 
     def _each(self, versions: tuple[TlsVersion, ...] | None, one: Callable[[TlsVersion], Case]) -> bool:
         cases = []
         for tls in versions or self.versions:
-            self._require_alive()
+            self._one.require_alive()
             cases.append(one(tls))
             self._log.add(cases[-1])
         return all(case.outcome is Result.PASSED for case in cases)
 
-    def _require_alive(self) -> None:
-        self.instance.require_alive()
-        self._controls.require_alive()
-
-    def _accepts(self, credential: Credential, what: str, tls: TlsVersion, approach: Approach) -> Case:
-        before, before_verdict = self._controls.control_seen(tls, approach.request)
-        seen = self.instance.probe(credential, tls, approach)
-        if before_verdict.accepted:
-            verdict = judge(seen, before, statuses=self.instance.target.statuses)
-        else:
-            verdict = judge_control(seen, self.instance.target.statuses)
-        if verdict.accepted:
-            return self._case(what, tls, Result.PASSED, verdict.text, before, seen)
-        self._log.reproducer.remember(self.instance, tls, credential, approach)
-        plain = approach == Approach(request=approach.request)
-        if plain and credential is self._controls.control and verdict.rejected:
-            return self._case(what, tls, Result.INCONCLUSIVE, self._refused_control(tls, verdict), before, seen)
-        if before_verdict.accepted:
-            ask = partial(self.instance.probe, credential, tls, approach)
-            seen, verdict = self._refused_or_not(ask, tls, before, seen, verdict)
-        after, after_verdict = self._controls.control_seen(tls, approach.request, fresh=True)
-        if not verdict.rejected:
-            return self._case(what, tls, Result.INCONCLUSIVE, verdict.text + self.instance.why(), before, seen, after)
-        for control_verdict in (before_verdict, after_verdict):
-            if not control_verdict.accepted:
-                reason = self._refused_control(tls, control_verdict)
-                return self._case(what, tls, Result.INCONCLUSIVE, reason, before, seen, after)
-        return self._case(what, tls, Result.FAILED, f"expected accepted, saw {verdict.text}", before, seen, after)
-
-    def _refused_or_not(
-        self, ask: Callable[[], Observation], tls: TlsVersion, before: Observation, seen: Observation, verdict: Verdict
-    ) -> tuple[Observation, Verdict]:
-        """Of who should be let in: a close that does not happen again is no refusal, but no service either."""
-        again, verdict = as_confirmed(
-            seen, verdict, partial(self._judged, ask, before), lambda: self._controls.control_seen(tls, fresh=True)[1]
-        )
-        if not verdict.accepted:
-            return again, verdict
-        return seen, Verdict(Decision.INCONCLUSIVE, f"inconclusive: closed, then {verdict.text}: is there a limit?")
-
-    def _unlike(self, twin: Credential | None, what: str, tls: TlsVersion) -> Case | None:
-        """An inconclusive case when *twin* is not let in; None when it is, or when there is none."""
-        if twin is None:
-            return None
-        seen = self.instance.probe(twin, tls)
-        verdict = judge_control(seen, self.instance.target.statuses)
-        if verdict.accepted:
-            return None
-        shape = f"{twin.name}, {len(twin.chain)} intermediates, TLS {tls}"
-        reason = f"its twin ({shape}), which must be let in, was not: {verdict.text}"
-        return self._case(what, tls, Result.INCONCLUSIVE, reason + self.instance.why(), seen)
-
-    def _rejects(
-        self,
-        credential: Credential | None,
-        what: str,
-        tls: TlsVersion,
-        approach: Approach,
-        also_reject: frozenset[int],
-        times: int,
-    ) -> Case:
-        before, control_verdict = self._controls.control_seen(tls, approach.request)
-        if not control_verdict.accepted:
-            return self._case(what, tls, Result.INCONCLUSIVE, self._refused_control(tls, control_verdict), before)
-        again = partial(self._judged, partial(self.instance.probe, credential, tls, approach), before, also_reject)
-        (seen, verdict), times_left = again(), times
-        while verdict.rejected and (times_left := times_left - 1) > 0:
-            seen, verdict = again()
-        seen, verdict = as_confirmed(
-            seen, verdict, again, lambda: self._controls.control_seen(tls, approach.request, fresh=True)[1]
-        )
-        after, control_verdict = self._controls.control_seen(tls, approach.request, fresh=True)
-        result, reason = self._rejection(verdict, control_verdict, tls)
-        if result is not Result.PASSED:
-            self._log.reproducer.remember(self.instance, tls, credential, approach)
-        if times > 1 and verdict.rejected:
-            reason += f" ({times} new connections)"
-        return self._case(what, tls, result, reason, before, seen, after)
-
-    def _rejection(self, verdict: Verdict, control: Verdict, tls: TlsVersion) -> tuple[Result, str]:
-        if verdict.decision is Decision.ACCEPTED:
-            return Result.FAILED, f"expected rejected, saw {verdict.text}"
-        if verdict.decision is Decision.INCONCLUSIVE:
-            return Result.INCONCLUSIVE, verdict.text + self.instance.why()
-        if not control.accepted:
-            # A close without a word is what a crash looks like, and an alert may be about anything.
-            weak = "a close proves nothing then; " if verdict.evidence is Evidence.CLOSED else ""
-            return Result.INCONCLUSIVE, weak + self._refused_control(tls, control)
-        return Result.PASSED, verdict.text
-
-    def _refused_control(self, tls: TlsVersion, verdict: Verdict) -> str:
-        name = self._controls.control.name
-        return f"the twin that must be let in ({name}, TLS {tls}) was not: {verdict.text}{self._controls.why()}"
-
-    def _good_control(self, tls: TlsVersion) -> Observation:
-        seen, verdict = self._controls.control_seen(tls)
-        if not verdict.accepted:
-            raise Inconclusive(self._refused_control(tls, verdict))
-        return seen
-
-    def _case(self, what: str, tls: TlsVersion, result: Result, reason: str, *seen: Observation) -> Case:
-        roles = ("control", "probe", "control")
-        observations = tuple(one.to_json() | {"role": role} for one, role in zip(seen, roles, strict=False))
-        return Case(what=what, tls=tls.value, outcome=result, reason=reason, observations=observations)
+    def _share(self, connections: int, versions: tuple[TlsVersion, ...] | None) -> int:
+        return ceil(connections / len(versions or self.versions))

@@ -27,6 +27,7 @@ from .pki.authority import new_hierarchy
 from .pki.credential import Credential
 from .pki.defects import Sample, make_defect
 from .pki.gateway_certificate import gateway_credential
+from .pki.key_pool import KeyPool
 from .pki.truststore import Truststore
 from .remedies import remedy_for
 from .reproduce import Reproducer
@@ -222,8 +223,7 @@ class Trial:
     @contextmanager
     def mock_gateway(self) -> Iterator[MockGateway]:
         """A mock gateway that trusts the backends' server certificates. Its keys are the run's spare ones."""
-        from .gateway.certificates import KeyPool  # only one scenario needs it
-        from .gateway.facade import running
+        from .gateway.facade import running  # only one scenario needs it
         from .gateway.gateway import Options
 
         numbers = count(1)

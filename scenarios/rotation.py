@@ -71,7 +71,8 @@ def both_new_first(mtls_trial: Trial) -> None:
 def old_removed(mtls_trial: Trial) -> None:
     """Once the old gateway certificate is removed from the truststore it MUST be refused on new connections.
 
-    Step 4, remove: from [old] by reload to [new]; 30 new connections with the old one, and the new one.
+    Step 4, remove: from [old] by reload to [new]; 30 new connections with the old one (divided among the TLS versions), and
+    the new one.
     """
     old, new = _old_and_new(mtls_trial)
     with mtls_trial.start(old.leaf) as backend:
@@ -85,8 +86,8 @@ def old_removed(mtls_trial: Trial) -> None:
 def switch(mtls_trial: Trial) -> None:
     """While the stage is switched, old and new certificate MUST be accepted in any order, on new and on kept connections.
 
-    Step 3, switch: truststore [old, new]; one kept-alive connection with old; 20 new connections alternate old and new, a
-    request on the kept one after each.
+    Step 3, switch: truststore [old, new]; one kept-alive connection with old; 20 new connections (divided among the TLS
+    versions) alternate old and new, a request on the kept one after each.
     """
     old, new = _old_and_new(mtls_trial)
     with mtls_trial.start(old.leaf) as backend:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from .certificates import KeyPool
+from ..pki.key_pool import KeyPool
 from .errors import ApiError
 from .model import TestInvoke
 from .operations import OPERATIONS, Call, Operation

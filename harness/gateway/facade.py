@@ -15,8 +15,8 @@ from cryptography import x509
 
 from ..errors import UsageError
 from ..pki.credential import Credential, read_certificates
+from ..pki.key_pool import KeyPool
 from .background import BackgroundGateway
-from .certificates import KeyPool
 from .domain_facade import Domain, DomainTrust, new_domain
 from .functions import Function, Handler
 from .gateway import Gateway, Options

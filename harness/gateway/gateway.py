@@ -17,9 +17,9 @@ from .. import leftovers
 from ..clock import Clock, system_clock
 from ..pki.authority import Hierarchy, new_hierarchy
 from ..pki.credential import Credential
+from ..pki.key_pool import KeyPool
 from ..pki.truststore import Truststore
 from .authorizer import Authorizers
-from .certificates import KeyPool
 from .control_plane import ControlPlane, Fetch
 from .custom_domain import FrontDoor
 from .data_plane import DataPlane

@@ -33,6 +33,8 @@ class Sample:
     good: Credential
     hierarchy: Hierarchy | None = None
     clock: Clock = system_clock
+    new_rsa_key: Callable[[], rsa.RSAPrivateKey] = new_rsa_key
+    """Where RSA-2048 keys come from."""
 
     @property
     def authorities(self) -> Hierarchy:
@@ -97,14 +99,14 @@ def stranger(sample: Sample) -> Credential:
 @defect("gateway")
 def other_customer(sample: Sample) -> Credential:
     """Another customer's gateway certificate: the same name, its own key and serial."""
-    return gateway_credential(clock=sample.clock)
+    return gateway_credential(clock=sample.clock, key=sample.new_rsa_key())
 
 
 @defect(*_BOTH)
 def copied_serial_and_dates(sample: Sample) -> Credential:
     """A self-signed copy of the trusted certificate's name, serial and dates, with another key: the PEM is no secret."""
     good = sample.good.leaf
-    key = _key_like(sample.good.key)
+    key = _key_like_its_own(sample)
     copy = self_signed(
         good.subject, key, good.not_valid_before_utc, good.not_valid_after_utc, serial=good.serial_number
     )
@@ -257,7 +259,7 @@ def email_usage(sample: Sample) -> Credential:
 @defect("private-ca")
 def sha1_signature(sample: Sample) -> Credential:
     """A leaf signed with SHA-1, whose collisions are practical, by an RSA intermediate (RFC 8446 4.4.2.4)."""
-    key = new_rsa_key()
+    key = sample.new_rsa_key()
     intermediate = _authority_below(sample, "RSA intermediate", key)
     credential = _leaf_under(sample, intermediate, key)
     return replace(credential, leaf=der.with_sha1_signature(credential.leaf, key))
@@ -295,15 +297,18 @@ def _other_letter(octet: int) -> int:
     return ord("B") if octet in b"Aa" else ord("A")  # names are compared without regard to case
 
 
-def _key_like(key: PrivateKey) -> PrivateKey:
-    return new_rsa_key(key.key_size) if isinstance(key, rsa.RSAPrivateKey) else new_ec_key()
+def _key_like_its_own(sample: Sample) -> PrivateKey:
+    key = sample.good.key
+    if isinstance(key, rsa.RSAPrivateKey):
+        return sample.new_rsa_key() if key.key_size == 2048 else new_rsa_key(key.key_size)
+    return new_ec_key()
 
 
 def _dated(sample: Sample, begin: timedelta, end: timedelta) -> Credential:
     """A credential of the sample's kind, valid from now + *begin* to now + *end*."""
     now = sample.clock()
     if sample.hierarchy is None:
-        return gateway_credential(not_before=now + begin, not_after=now + end)
+        return gateway_credential(not_before=now + begin, not_after=now + end, key=sample.new_rsa_key())
     return _from_issuing(sample, CLIENT_EXTENSIONS, begin=begin, end=end)
 
 

@@ -24,6 +24,7 @@ ROOMS = (
     "harness.drill",
     "harness.remedies",
     "harness.subject",
+    "harness.case_log",
     "harness.kept",
     "harness.reproduce",
     "harness.bench",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..certificates import KeyPool
+from ...pki.key_pool import KeyPool
 from ..errors import ApiError, bad_request
 from ..model import TestInvoke
 from ..paging import page

@@ -15,13 +15,13 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from pytest_mtls.harness.gateway.certificates import KeyPool
 from pytest_mtls.harness.gateway.control_plane import ControlPlane, Fetch
 from pytest_mtls.harness.gateway.errors import bad_request
 from pytest_mtls.harness.gateway.model import TestInvoke
 from pytest_mtls.harness.gateway.state import State
 from pytest_mtls.harness.gateway.truststores import Location
 from pytest_mtls.harness.gateway.wire import Answer
+from pytest_mtls.harness.pki.key_pool import KeyPool
 from pytest_mtls.harness.pki.keys import new_rsa_key
 
 __all__ = ["Account", "few_keys"]

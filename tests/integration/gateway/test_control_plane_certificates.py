@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from pytest_mtls.harness.gateway.certificates import KeyPool
 from pytest_mtls.harness.gateway.control_plane import ControlPlane
 from pytest_mtls.harness.gateway.model import Stage
 from pytest_mtls.harness.pki.authority import new_hierarchy
 from pytest_mtls.harness.pki.credential import Credential
 from pytest_mtls.harness.pki.issue import Extensions, self_signed
+from pytest_mtls.harness.pki.key_pool import KeyPool
 from pytest_mtls.harness.pki.keys import PrivateKey, new_ec_key, new_rsa_key
 
 from .sdk import Account

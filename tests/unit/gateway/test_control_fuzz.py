@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_mtls.harness.gateway.certificates import KeyPool
 from pytest_mtls.harness.gateway.control_plane import ControlPlane, Fetch
 from pytest_mtls.harness.gateway.errors import bad_request
 from pytest_mtls.harness.gateway.model import TestInvoke
@@ -21,6 +20,7 @@ from pytest_mtls.harness.gateway.shapes import Shape
 from pytest_mtls.harness.gateway.state import State
 from pytest_mtls.harness.gateway.wire import Answer
 from pytest_mtls.harness.pki.gateway_certificate import gateway_credential
+from pytest_mtls.harness.pki.key_pool import KeyPool
 from pytest_mtls.harness.pki.keys import new_rsa_key
 
 _NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from pytest_mtls.harness.gateway.certificates import KeyPool
+from pytest_mtls.harness.pki.key_pool import KeyPool
 from pytest_mtls.harness.pki.keys import new_rsa_key
 from pytest_mtls.harness.wait import poll_until
 
