@@ -12,6 +12,7 @@ from .errors import Inconclusive
 from .outcome import Case, Result
 from .pki.credential import Credential
 from .tls.observation import Observation, TlsVersion
+from .tls.probe import Request
 from .verdict import Decision, Evidence, Verdict, judge, judge_control
 
 __all__ = ["Expectation"]
@@ -24,10 +25,12 @@ class Expectation:
         self._log, self._instance, self.controls = log, instance, controls
 
     def require_alive(self) -> None:
+        """Raise Inconclusive once one of the backends is lost."""
         self._instance.require_alive()
         self.controls.require_alive()
 
     def accepted(self, credential: Credential, what: str, tls: TlsVersion, approach: Approach) -> Case:
+        """The case that *credential* must be let in under *tls*."""
         before, before_verdict = self.controls.control_seen(tls, approach.request)
         seen = self._instance.probe(credential, tls, approach)
         if before_verdict.accepted:
@@ -61,11 +64,17 @@ class Expectation:
         also_reject: frozenset[int],
         times: int,
     ) -> Case:
-        before, control_verdict = self.controls.control_seen(tls, approach.request)
+        """The case that *credential* must be kept out under *tls*, *times* in a row; *also_reject* are statuses that count as that."""
+        ask = partial(self._instance.probe, credential, tls, approach)
+        # Who is refused by an alert was refused without its request being read: any control will do before it then.
+        first = ask() if approach.request != Request() else None
+        request = Request() if first is not None and first.alert is not None else approach.request
+        before, control_verdict = self.controls.control_seen(tls, request)
         if not control_verdict.accepted:
             return self.case(what, tls, Result.INCONCLUSIVE, self.refused_control(tls, control_verdict), before)
-        again = partial(self.judged, partial(self._instance.probe, credential, tls, approach), before, also_reject)
-        (seen, verdict), times_left = again(), times
+        again = partial(self.judged, ask, before, also_reject)
+        seen, verdict = self.judged(lambda: first or ask(), before, also_reject)
+        times_left = times
         while verdict.rejected and (times_left := times_left - 1) > 0:
             seen, verdict = again()
         seen, verdict = as_confirmed(
@@ -93,25 +102,29 @@ class Expectation:
     def judged(
         self, ask: Callable[[], Observation], before: Observation, also_reject: frozenset[int] = frozenset()
     ) -> tuple[Observation, Verdict]:
+        """What *ask* sees, and what it means beside the control *before*."""
         seen = ask()
         return seen, judge(seen, before, statuses=self._instance.target.statuses, also_reject=also_reject)
 
     def case(self, what: str, tls: TlsVersion, result: Result, reason: str, *seen: Observation) -> Case:
+        """A case with what was *seen*: control, probe, control."""
         roles = ("control", "probe", "control")
         observations = tuple(one.to_json() | {"role": role} for one, role in zip(seen, roles, strict=False))
         return Case(what=what, tls=tls.value, outcome=result, reason=reason, observations=observations)
 
     def good_control(self, tls: TlsVersion) -> Observation:
+        """The control's last connection under *tls*; raises Inconclusive when it is not let in."""
         seen, verdict = self.controls.control_seen(tls)
         if not verdict.accepted:
             raise Inconclusive(self.refused_control(tls, verdict))
         return seen
 
     def refused_control(self, tls: TlsVersion, verdict: Verdict) -> str:
+        """The reason of a case that is inconclusive because the control was refused."""
         name = self.controls.control.name
         return f"the twin that must be let in ({name}, TLS {tls}) was not: {verdict.text}{self.controls.why()}"
 
-    def _unlike(self, twin: Credential | None, what: str, tls: TlsVersion) -> Case | None:
+    def unlike(self, twin: Credential | None, what: str, tls: TlsVersion) -> Case | None:
         """An inconclusive case when *twin* is not let in; None when it is, or when there is none."""
         if twin is None:
             return None

@@ -95,7 +95,7 @@ class Subject:
         share = self._share(times, versions)
 
         def one(tls: TlsVersion) -> Case:
-            return self._one._unlike(twin, label, tls) or self._one.rejected(
+            return self._one.unlike(twin, label, tls) or self._one.rejected(
                 credential, label, tls, approach, also_reject, share
             )
 
@@ -126,7 +126,8 @@ class Subject:
     def accepts_alternating(self, old: Credential, new: Credential, connections: int) -> None:
         """Both must be let in on new connections in turn, and *old* on one kept-alive connection all the while.
 
-        The *connections* are divided among the versions. A kept connection that the server closes in good order is opened anew: servers may.
+        The *connections* are divided among the versions. A kept connection that the server closes in good order is opened
+        anew: servers may.
         """
         share = self._share(connections, None)
         self._each(None, lambda tls: self._alternate(old, new, share, tls))

@@ -64,7 +64,7 @@ def test_only_what_is_second_in_the_truststore_is_refused(drill: dict[str, Any])
 
 
 def test_removal_holds_and_what_was_kept_is_recorded(drill: dict[str, Any]) -> None:
-    """30 new connections, half of them under each TLS version; the connections and sessions of the removed certificate are told of."""
+    """30 new connections, half of them under each TLS version; what was kept with the removed certificate is told of."""
     removed = [case for case in drill["cases"] if case["what"] == "removed: old certificate"]
     assert [(case["tls"], case["outcome"]) for case in removed] == [("1.2", "passed"), ("1.3", "passed")]
     assert all("(15 new connections)" in case["reason"] for case in removed)

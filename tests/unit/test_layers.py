@@ -24,6 +24,7 @@ ROOMS = (
     "harness.drill",
     "harness.remedies",
     "harness.subject",
+    "harness.expectation",
     "harness.case_log",
     "harness.kept",
     "harness.reproduce",
