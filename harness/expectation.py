@@ -64,7 +64,7 @@ class Expectation:
         also_reject: frozenset[int],
         times: int,
     ) -> Case:
-        """The case that *credential* must be kept out under *tls*, *times* in a row; *also_reject* are statuses that count as that."""
+        """The case that *credential* must be kept out, *times* in a row; *also_reject* are statuses that count as that too."""
         ask = partial(self._instance.probe, credential, tls, approach)
         # Who is refused by an alert was refused without its request being read: any control will do before it then.
         first = ask() if approach.request != Request() else None

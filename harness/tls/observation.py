@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from typing import Any
 
 from cryptography import x509
@@ -91,6 +92,7 @@ class Presented:
     chain: tuple[str, ...]
 
     @classmethod
+    @lru_cache(maxsize=64)  # the same one goes over many connections
     def of(cls, credential: Credential) -> Presented:
         """The public facts of *credential*."""
         leaf = credential.leaf
@@ -195,6 +197,7 @@ def _presented_json(presented: Presented) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=64)
 def _subject(certificate: x509.Certificate) -> str:
     try:
         return certificate.subject.rfc4514_string()

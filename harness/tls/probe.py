@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 import h11
 from cryptography import x509
@@ -385,8 +386,12 @@ def _rfc4514(components: list[tuple[bytes, bytes]]) -> str:
 
 def _readable(chain: list[crypto.X509]) -> tuple[x509.Certificate, ...]:
     """The certificates that cryptography can read: it is stricter than OpenSSL."""
-    certificates = []
-    for certificate in chain:
-        with suppress(ValueError, x509.InvalidVersion), warnings.catch_warnings(action="ignore"):
-            certificates.append(certificate.to_cryptography())
-    return tuple(certificates)
+    found = (_parsed(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)) for certificate in chain)
+    return tuple(certificate for certificate in found if certificate is not None)
+
+
+@lru_cache(maxsize=64)  # a server shows the same ones on every connection
+def _parsed(der: bytes) -> x509.Certificate | None:
+    with suppress(ValueError, x509.InvalidVersion), warnings.catch_warnings(action="ignore"):
+        return x509.load_der_x509_certificate(der)
+    return None
