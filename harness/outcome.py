@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
+import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -77,7 +77,7 @@ class Outcome:
             "missing": list(self.missing),
             "notes": list(self.notes),
             "timeline": [_members(event) for event in self.timeline],
-            "target": deepcopy(self.target),
+            "target": json.loads(json.dumps(self.target)),  # words may be enums
         }
 
     @classmethod

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_mtls.harness.backend.contract import Capability
 from pytest_mtls.harness.outcome import Case, Outcome, Result
 
 _PLAIN = Outcome(
@@ -56,6 +57,18 @@ def test_an_outcome_survives_the_way_through_json(outcome: Outcome) -> None:
     """What a worker process found is what the report's process reads, types included."""
 
     assert Outcome.from_json(json.loads(json.dumps(outcome.to_json()))) == outcome
+
+
+def test_only_plain_types_are_written() -> None:
+    """execnet, by which xdist's workers send them, knows no subclasses of str either."""
+    outcome = replace(_FULL, target={"capabilities": [Capability.START]})
+    assert types_in(outcome.to_json()) <= {dict, list, str, int, float, bool, type(None)}
+
+
+def types_in(value: object) -> set[type]:
+    """The exact types of *value* and all within."""
+    within = [*value.keys(), *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return {type(value)}.union(*(types_in(one) for one in within))
 
 
 @pytest.mark.parametrize("result", Result)
