@@ -22,7 +22,7 @@ def tls(request: pytest.FixtureRequest) -> TlsVersion:
 
 
 @pytest.fixture(scope="session")
-def server() -> Credential:
+def peer_credential() -> Credential:
     """What the peers present."""
     return server_credential()
 
@@ -34,9 +34,9 @@ def client() -> Credential:
 
 
 @pytest.fixture
-def peers(server: Credential) -> Iterator[Peers]:
+def peers(peer_credential: Credential) -> Iterator[Peers]:
     """Starts peers; all have ended, without a fault of their own, when the test has."""
-    with Peers(server) as peers:
+    with Peers(peer_credential) as peers:
         yield peers
 
 

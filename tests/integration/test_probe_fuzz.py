@@ -82,9 +82,9 @@ class Fuzzed:
 
 
 @pytest.fixture(scope="module")
-def fuzzed(server: Credential, client: Credential) -> Iterator[Fuzzed]:
+def fuzzed(peer_credential: Credential, client: Credential) -> Iterator[Fuzzed]:
     """One peer for all examples."""
-    with Peers(server) as peers:
+    with Peers(peer_credential) as peers:
         yield Fuzzed(peers.start(), client)
 
 

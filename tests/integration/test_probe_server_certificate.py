@@ -37,7 +37,7 @@ LATIN = ("\N{LATIN SMALL LETTER E WITH ACUTE}" * 4).encode()
 )
 def test_an_odd_server_certificate_is_no_reason_to_raise(
     peers: Peers,
-    server: Credential,
+    peer_credential: Credential,
     client: Credential,
     tls: TlsVersion,
     tmp_path: Path,
@@ -51,7 +51,7 @@ def test_an_odd_server_certificate_is_no_reason_to_raise(
     certificate = self_signed(name, key, now - timedelta(days=1), now + timedelta(days=1), serial=SERIAL)
     path = tmp_path / "server.der"
     path.write_bytes(certificate.public_bytes(Encoding.DER).replace(good, odd))
-    context = server_context(replace(server, chain=()))
+    context = server_context(replace(peer_credential, chain=()))
     context.use_certificate_file(str(path), crypto.FILETYPE_ASN1)
     context.use_privatekey(key)
     peer = peers.listen(Peer("127.0.0.1", context))

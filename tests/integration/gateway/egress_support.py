@@ -21,6 +21,7 @@ from pytest_mtls.harness.pki.gateway_certificate import gateway_credential
 from pytest_mtls.harness.tls.transport import ServedPeer, TlsServerProtocol
 
 __all__ = [
+    "NETWORK",
     "OK",
     "answer",
     "egress",
@@ -29,15 +30,20 @@ __all__ = [
     "get",
     "hierarchy",
     "in_loop",
+    "line",
     "one_attempt",
+    "send_to",
     "serve_http",
     "serve_script",
     "server",
     "tls_of",
     "to",
+    "whoami",
 ]
 
 SECONDS = 30.0
+NETWORK = "Execution failed due to a network error communicating with endpoint: Connection is closed"
+"""What the execution log says of a connection that ended without a word."""
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 _T = TypeVar("_T")
@@ -111,6 +117,27 @@ def get(path: str = "/", *, method: str = "GET", body: Any = None, length: int |
     return Outgoing(method, path, [("Host", "localhost"), ("Accept", "*/*")], body, length)
 
 
+def send_to(port: int, host: str = "localhost", **settings: Any) -> Exchange:
+    """One request; its answer is read."""
+    ours = {name: settings.pop(name) for name in ("clock", "resolve", "trust") if name in settings}
+    of_destination = {n: settings.pop(n) for n in ("number", "insecure_skip_verification") if n in settings}
+
+    async def run() -> Exchange:
+        async with egress(**ours, **settings) as sender:
+            exchange = await sender.send(get(), to(port, host, **of_destination), timeout=10)
+            if exchange.answer is not None:
+                await exchange.answer.read()
+            return exchange
+
+    return in_loop(run)
+
+
+def line(exchange: Exchange) -> str:
+    """The line of the execution log."""
+    assert exchange.failure is not None
+    return exchange.failure.line
+
+
 def one_attempt(exchange: Exchange) -> TlsRecord:
     """What the only attempt tells of TLS."""
     (attempt,) = exchange.attempts
@@ -169,6 +196,11 @@ def presented_to(request: web.BaseRequest) -> str | None:
     """The fingerprint of the certificate that a request came with."""
     peer: ServedPeer = request.get_extra_info("mtls")
     return None if peer.certificate is None else Credential(peer.certificate, gateway_certificate().key).fingerprint
+
+
+async def whoami(request: web.BaseRequest) -> web.Response:
+    """Says which certificate came."""
+    return web.Response(text=presented_to(request) or "nobody")
 
 
 @asynccontextmanager

@@ -13,9 +13,24 @@ from pytest_mtls.harness.gateway.functions import Function, Handler
 
 from .running import Got, Running
 
-__all__ = ["FunctionServer", "Guard", "function_server", "guarded_http", "guarded_rest", "policy", "simple", "uri_of"]
+__all__ = [
+    "ERROR",
+    "UNAUTHORIZED",
+    "FunctionServer",
+    "Guard",
+    "function_server",
+    "guarded_http",
+    "guarded_rest",
+    "policy",
+    "simple",
+    "uri_of",
+]
 
 HEADER = "method.request.header.Authorization"
+ERROR = 500, b'{"message":null}', "AuthorizerConfigurationException"
+"""Status, body and error type where an authorizer fails."""
+UNAUTHORIZED = 401, b'{"message":"Unauthorized"}', "UnauthorizedException"
+"""The same where it fails with ``Unauthorized``, or is not asked for want of an identity source."""
 
 
 def uri_of(name: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from pytest_mtls.harness.gateway.settings import Settings
 
 from .guarded import Guard, guarded_http, guarded_rest, policy, simple
-from .running import Backend, Running, backend, running
+from .running import Backend, Running, running
 
 ARN = "arn:aws:execute-api:us-east-1:123456789012"
 
@@ -20,13 +20,6 @@ ARN = "arn:aws:execute-api:us-east-1:123456789012"
 def gateway() -> Iterator[Running]:
     """A gateway."""
     with running() as one:
-        yield one
-
-
-@pytest.fixture
-def server() -> Iterator[Backend]:
-    """A backend."""
-    with backend() as one:
         yield one
 
 

@@ -18,34 +18,12 @@ from pytest_mtls.harness.gateway import foreground, functions
 from pytest_mtls.harness.gateway.functions import FunctionContext
 
 from ..runs import Runs
-from .guarded import FunctionServer, Guard, function_server, guarded_http, guarded_rest, policy, simple
-from .running import Backend, Running, backend, running
+from .guarded import ERROR, UNAUTHORIZED, FunctionServer, Guard, function_server, guarded_http, policy, simple
+from .running import Backend, Running
 from .test_gateway_process import Process
 
-ERROR = 500, b'{"message":null}', "AuthorizerConfigurationException"
-UNAUTHORIZED = 401, b'{"message":"Unauthorized"}', "UnauthorizedException"
 SHORT = 0.3
 """Seconds that a function may take where it takes longer."""
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[Running]:
-    """One gateway for all; each test makes APIs of its own."""
-    with running() as one:
-        yield one
-
-
-@pytest.fixture
-def server() -> Iterator[Backend]:
-    """A backend."""
-    with backend() as one:
-        yield one
-
-
-@pytest.fixture
-def rest(gateway: Running, server: Backend) -> Guard:
-    """A REST API behind an authorizer."""
-    return guarded_rest(gateway, f"{server.url}/")
 
 
 @pytest.fixture

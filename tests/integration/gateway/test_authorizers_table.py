@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from .guarded import Guard, guarded_http, guarded_rest, policy, simple, uri_of
-from .running import Backend, Running, backend, running
+from .guarded import ERROR, UNAUTHORIZED, Guard, guarded_http, guarded_rest, policy, simple, uri_of
+from .running import Backend, Running
 
 ARN = "arn:aws:execute-api:us-east-1:123456789012"
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[Running]:
-    """One gateway for all; each test makes APIs of its own."""
-    with running() as one:
-        yield one
-
-
-@pytest.fixture
-def server() -> Iterator[Backend]:
-    """A backend."""
-    with backend() as one:
-        yield one
-
-
-@pytest.fixture
-def rest(gateway: Running, server: Backend) -> Guard:
-    """A REST API behind a REQUEST authorizer."""
-    return guarded_rest(gateway, f"{server.url}/")
 
 
 def http(gateway: Running, server: Backend, payload: str, **members: Any) -> Guard:
@@ -56,8 +35,6 @@ class Nonsense:
 
 SAID_NO = b'{"Message":"User is not authorized to access this resource"}'
 SAID_DENY = b'{"Message":"User is not authorized to access this resource with an explicit deny"}'
-UNAUTHORIZED = 401, b'{"message":"Unauthorized"}', "UnauthorizedException"
-ERROR = 500, b'{"message":null}', "AuthorizerConfigurationException"
 HTTP_ERROR = 500, b'{"message":"Internal Server Error"}', None
 HTTP_FORBIDDEN = 403, b'{"message":"Forbidden"}', None
 

@@ -9,24 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from .running import OK, Backend, Running, answer, backend, read_all, running
+from .running import OK, Backend, Running, answer, read_all
 
 LARGE = 5_000_000
 JSON_FORBIDDEN = b'{"message":"Forbidden"}'
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[Running]:
-    """One gateway for all; each test makes APIs of its own."""
-    with running() as one:
-        yield one
-
-
-@pytest.fixture
-def server() -> Iterator[Backend]:
-    """A backend."""
-    with backend() as one:
-        yield one
 
 
 # --- what the backend gets

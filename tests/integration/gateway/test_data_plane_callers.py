@@ -6,31 +6,17 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
 from pytest_mtls.harness.gateway.data_plane import DataPlane
 
-from .running import Backend, Running, answer, backend, read_all, running
+from .running import Backend, Running, answer, read_all, running
 
 LARGE = 5_000_000
 JSON_FORBIDDEN = b'{"message":"Forbidden"}'
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[Running]:
-    """One gateway for all; each test makes APIs of its own."""
-    with running() as one:
-        yield one
-
-
-@pytest.fixture
-def server() -> Iterator[Backend]:
-    """A backend."""
-    with backend() as one:
-        yield one
 
 
 # --- refusals

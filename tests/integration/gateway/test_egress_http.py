@@ -10,10 +10,23 @@ from aiohttp import web
 
 from pytest_mtls.harness.gateway.egress import Answer, BodyError, Exchange, Outgoing
 
-from .egress_support import OK, Script, answer, egress, get, hold, in_loop, leave, reset, serve_http, serve_script, to
+from .egress_support import (
+    NETWORK,
+    OK,
+    Script,
+    answer,
+    egress,
+    get,
+    hold,
+    in_loop,
+    leave,
+    reset,
+    serve_http,
+    serve_script,
+    to,
+)
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-NETWORK = "Execution failed due to a network error communicating with endpoint: Connection is closed"
 BIG = 10 * 1024 * 1024
 
 BOTH = pytest.mark.parametrize("tls", [True, False], ids=["https", "http"])

@@ -22,18 +22,13 @@ from .egress_support import (
     keep_serving,
     leave,
     one_attempt,
-    presented_to,
     reset,
     serve_http,
     serve_script,
     tls_of,
     to,
+    whoami,
 )
-
-
-async def whoami(request: web.BaseRequest) -> web.Response:
-    """Says which certificate came."""
-    return web.Response(text=presented_to(request) or "nobody")
 
 
 async def read(

@@ -20,7 +20,7 @@ from pytest_mtls.harness.wait import poll_until
 
 from ..dialogue import Dialogue
 from ..peers import Peers
-from .running import OK, Backend, Running, backend, running
+from .running import OK, Backend, Running, running
 
 HIERARCHY = new_hierarchy(2)
 STARTED_WITH = Options(
@@ -44,13 +44,6 @@ def gateway(shared: Running) -> Running:
     """As after its start."""
     assert shared.manage("POST", "reset").status == 204
     return shared
-
-
-@pytest.fixture
-def server() -> Iterator[Backend]:
-    """A backend."""
-    with backend() as one:
-        yield one
 
 
 # --- health and reset

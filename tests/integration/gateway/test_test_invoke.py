@@ -16,7 +16,7 @@ from pytest_mtls.harness.pki.authority import Hierarchy, new_hierarchy, server_c
 from ..dialogue import Dialogue
 from ..peers import Peers, serve
 from ..scripts import answer
-from .running import Backend, Running, backend, running
+from .running import Backend, Running, running
 
 STAMP = re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d UTC \d{4} : ")
 
@@ -39,13 +39,6 @@ def client(gateway: Running) -> Any:
     """The SDK."""
     words = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     return boto3.client("apigateway", endpoint_url=gateway.gateway.endpoint, region_name="us-east-1", **words)
-
-
-@pytest.fixture
-def server() -> Iterator[Backend]:
-    """A backend."""
-    with backend() as one:
-        yield one
 
 
 def method(gateway: Running, path: str, uri: str, **integration: Any) -> dict[str, Any]:
