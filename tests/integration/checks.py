@@ -40,6 +40,7 @@ __all__ = [
     "require",
     "require_server",
     "serve",
+    "shared_folder",
 ]
 
 PROGRAM = str(Path(sysconfig.get_path("scripts"), "pytest-mtls"))
@@ -115,8 +116,7 @@ class Checks:
     """Carries out ``pytest-mtls check``, each command line once in a test run."""
 
     def __init__(self, factory: pytest.TempPathFactory) -> None:
-        base = factory.getbasetemp()
-        self.folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        self.folder = shared_folder(factory)
 
     def __call__(self, *arguments: str) -> Check:
         """The run with these arguments."""
@@ -146,6 +146,12 @@ def _check(arguments: Sequence[str], folder: Path) -> None:
     left = [*(one.name for one in temporary.iterdir()), *processes_of(temporary)]
     result = {"code": done.returncode, "output": done.stdout, "errors": done.stderr, "left_behind": left}
     (folder / "result.json").write_text(json.dumps(result))
+
+
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """The folder of this test run, which all workers of pytest-xdist share."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 def once(root: Path, name: str, fill: Callable[[Path], None]) -> Path:

@@ -52,6 +52,12 @@ class Run:
         return " ".join((self.out + self.err).split())
 
     @property
+    def outcomes(self) -> dict[str, str]:
+        """How each scenario ended."""
+        assert self.report is not None
+        return {one["id"]: one["outcome"] for one in self.report["scenarios"]}
+
+    @property
     def reasons(self) -> set[str]:
         """Why scenarios were inconclusive."""
         assert self.report is not None

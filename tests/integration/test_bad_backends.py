@@ -32,12 +32,6 @@ SOME = ("--scenario", "p*/*", "--scenario", "trust/*", "--json", "report.json")
 BRIEF = ("--timeout", "0.3")
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> Runs:
-    """Starts the program."""
-    return Runs(tmp_path)
-
-
 def assert_inconclusive(run: Run, reason: str) -> None:
     """That the run says *reason*, once for all scenarios, and nothing else."""
     assert (run.code, run.is_clean, run.err) == (3, True, "")

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -25,22 +24,10 @@ IMPATIENT = (
 NOBODY = 65_534
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> Runs:
-    """Starts the program."""
-    return Runs(tmp_path)
-
-
 def lagging(*options: str) -> tuple[str, ...]:
     """The options for the server whose reload is in effect later."""
     command = " ".join([sys.executable, str(SERVERS / "lagging.py"), *options])
     return "--command", command, "--reload", "signal:HUP", *BRIEF
-
-
-def outcomes(run: Run) -> dict[str, str]:
-    """How each scenario ended."""
-    assert run.report is not None
-    return {one["id"]: one["outcome"] for one in run.report["scenarios"]}
 
 
 def reasons(run: Run) -> dict[str, str]:
@@ -67,7 +54,7 @@ def test_a_reload_command_that_does_not_work_is_inconclusive(runs: Runs, command
     """What needs no reload is judged all the same."""
     run = runs("check", *unruly(), "--reload", f"command:{command}", *TWO)
     assert (run.code, run.is_clean) == (3, True)
-    assert outcomes(run) == {"rotation/old-removed": "inconclusive", "trust/gateway-certificate": "passed"}
+    assert run.outcomes == {"rotation/old-removed": "inconclusive", "trust/gateway-certificate": "passed"}
     assert re.fullmatch(reason, reasons(run)["rotation/old-removed"])
 
 
@@ -76,8 +63,8 @@ def test_a_must_that_failed_without_a_reload_still_counts(runs: Runs) -> None:
     command = f"{sys.executable} {SERVERS / 'limiting.py'} --open"
     run = runs("check", "--command", command, "--reload", "command:false", "--scenario", "presence/no-*", *TWO)
     assert (run.code, run.is_clean) == (1, True)
-    assert outcomes(run)["presence/no-certificate"] == "failed"
-    assert outcomes(run)["rotation/old-removed"] == "inconclusive"
+    assert run.outcomes["presence/no-certificate"] == "failed"
+    assert run.outcomes["rotation/old-removed"] == "inconclusive"
 
 
 def test_a_reload_command_that_hangs_is_waited_for_once(runs: Runs) -> None:
@@ -87,8 +74,8 @@ def test_a_reload_command_that_hangs_is_waited_for_once(runs: Runs) -> None:
     run = runs.end(runs.start("check", *unruly(), "--reload", hanging, *scenarios, words=IMPATIENT))
     assert (run.code, run.is_clean) == (3, True)
     assert (runs.folder / "ran").read_text() == "started\n"
-    assert outcomes(run).pop("rotation/new-not-yet-added") == "passed"
-    assert set(outcomes(run).values()) == {"passed", "inconclusive"}
+    assert run.outcomes.pop("rotation/new-not-yet-added") == "passed"
+    assert set(run.outcomes.values()) == {"passed", "inconclusive"}
     (reason,) = run.reasons
     assert re.fullmatch(r"reload command \(sh .*\): expected it to end within 0\.5 s, and it did not\. Give .*", reason)
 
@@ -97,7 +84,7 @@ def test_what_a_reload_command_leaves_running_ends_with_the_backend(runs: Runs) 
     """It may be the new server, so it is not ended sooner; nor is it waited for."""
     run = runs("check", *unruly(), "--reload", "command:sh -c 'sleep 600 &'", "--reload-within", "0.5", *TWO)
     assert run.left == ()
-    assert outcomes(run)["trust/gateway-certificate"] == "passed"
+    assert run.outcomes["trust/gateway-certificate"] == "passed"
 
 
 @pytest.mark.parametrize("scenario", ["rotation/old-removed", "reload/broken-bundle-fails-closed", "rotation/deleted"])
@@ -108,7 +95,7 @@ def test_a_reload_command_that_kills_the_server_is_inconclusive(runs: Runs, scen
     kill = """command:sh -c 'kill -9 "$(cat "$(dirname "{truststore}")/pid")"' """
     run = runs("check", "--command", own_pid.strip(), "--reload", kill.strip(), "--scenario", scenario, *BRIEF)
     assert (run.code, run.is_clean) == (3, True)
-    assert outcomes(run) == {scenario: "inconclusive"}
+    assert run.outcomes == {scenario: "inconclusive"}
     assert "ended by SIGKILL" in reasons(run)[scenario]
 
 
@@ -122,7 +109,7 @@ RELOADS = ("--scenario", "reload/replacement-*", "--scenario", "rotation/both-ol
 def test_a_reload_that_lags_is_waited_for(runs: Runs, options: tuple[str, ...]) -> None:
     """Until the last worker has it: the old truststore is no finding as long as --reload-within is not over."""
     run = runs("check", *lagging(*options), *RELOADS)
-    assert (run.code, set(outcomes(run).values())) == (0, {"passed"})
+    assert (run.code, set(run.outcomes.values())) == (0, {"passed"})
 
 
 @pytest.mark.parametrize("options", [("--lag=60", "--all"), ("--lag=60", "--workers=4")], ids=["all", "one-worker"])
@@ -130,8 +117,8 @@ def test_a_reload_that_lags_too_long_is_named_as_the_reason(runs: Runs, options:
     """Else the old certificate's being let in, or the new one's being refused, would send people to the wrong place."""
     run = runs("check", *lagging(*options), *RELOADS, "--reload-within", "0.5")
     assert (run.code, run.is_clean) == (1, True)
-    assert outcomes(run)["reload/replacement-takes-effect"] == "failed"
-    failed = [reasons(run)[one] for one, outcome in outcomes(run).items() if outcome == "failed"]
+    assert run.outcomes["reload/replacement-takes-effect"] == "failed"
+    failed = [reasons(run)[one] for one, outcome in run.outcomes.items() if outcome == "failed"]
     assert all("; the reload had not taken effect within --reload-within 0.5 s" in reason for reason in failed)
 
 
@@ -150,7 +137,7 @@ def test_a_reload_in_time_is_not_blamed(runs: Runs) -> None:
     """A backend that lets in everybody does so whatever its reload does."""
     command = f"{sys.executable} {SERVERS / 'limiting.py'} --open"
     run = runs("check", "--command", command, "--reload", "signal:HUP", *RELOADS, *BRIEF)
-    assert outcomes(run)["rotation/old-removed"] == "failed"
+    assert run.outcomes["rotation/old-removed"] == "failed"
     assert "--reload-within" not in reasons(run)["rotation/old-removed"]
 
 

@@ -15,7 +15,7 @@ from pytest_mtls.harness.pki.authority import server_credential
 from pytest_mtls.harness.pki.gateway_certificate import control_credential
 
 from .checks import PROGRAM, SERVERS, require, serve
-from .runs import Run, Runs, unruly
+from .runs import Runs, unruly
 
 REPORT = ("--json", "report.json")
 DATES = (
@@ -41,18 +41,6 @@ LIMITED = (
         *REPORT,
     ),
 )
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> Runs:
-    """Starts the program."""
-    return Runs(tmp_path)
-
-
-def outcomes(run: Run) -> dict[str, str]:
-    """How each scenario ended."""
-    assert run.report is not None
-    return {one["id"]: one["outcome"] for one in run.report["scenarios"]}
 
 
 # --- limits: in the way of whoever comes
@@ -84,7 +72,7 @@ def test_a_limit_is_no_refusal_of_the_good(runs: Runs, limit: tuple[str, ...]) -
     """A right backend that limits requests may come out inconclusive, never wrong: no certificate was refused."""
     run = runs("check", *limiting(*limit), *LIMITED)
     assert (run.code in (0, 3), run.is_clean) == (True, True)
-    assert {one for one, outcome in outcomes(run).items() if outcome == "failed"} == set()
+    assert {one for one, outcome in run.outcomes.items() if outcome == "failed"} == set()
 
 
 @limits
@@ -92,7 +80,7 @@ def test_a_limit_is_no_refusal_of_strangers(runs: Runs, limit: tuple[str, ...]) 
     """A backend that lets in everybody passes nothing because a stranger's connection happened to be one too many."""
     run = runs("check", *limiting("--open", *limit), *LIMITED)
     assert (run.code in (1, 3), run.is_clean) == (True, True)
-    assert {one for one in NEGATIVE if outcomes(run)[one] == "passed"} == set()
+    assert {one for one in NEGATIVE if run.outcomes[one] == "passed"} == set()
 
 
 def test_a_limit_on_requests_is_told_as_such(runs: Runs) -> None:
@@ -113,7 +101,7 @@ def test_another_time_for_all_changes_nothing(runs: Runs, target: tuple[str, ...
     # waiting is by the monotonic clock; faked too, a wait that began before would never end
     run = runs.end(runs.start("check", *target, *DATES, words=words, FAKETIME_DONT_FAKE_MONOTONIC="1"))
     assert run.reasons == set()
-    assert (run.code, set(outcomes(run).values()), run.left) == (0, {"passed"}, ())
+    assert (run.code, set(run.outcomes.values()), run.left) == (0, {"passed"}, ())
 
 
 def test_a_backend_whose_clock_is_ahead_is_told_so(runs: Runs) -> None:
@@ -121,7 +109,7 @@ def test_a_backend_whose_clock_is_ahead_is_told_so(runs: Runs) -> None:
     command = f"{require('faketime')} -f +2d {sys.executable} {SERVERS / 'python_server.py'}"
     run = runs("check", "--command", command, *DATES)
     assert (run.code, run.is_clean) == (3, True)
-    assert {one for one, outcome in outcomes(run).items() if outcome != "passed"} == {"validity/not-yet-valid"}
+    assert {one for one, outcome in run.outcomes.items() if outcome != "passed"} == {"validity/not-yet-valid"}
     (reason,) = run.reasons
     assert reason.startswith(
         "the backend's clock is 2 days ahead of this machine's, by its Date header. Set both right"
@@ -241,7 +229,7 @@ def test_a_backend_at_ipv6_alone_is_judged(runs: Runs) -> None:
     with only_at_ipv6(runs.folder) as port:
         options = ("--client-cert=client.pem", "--client-key=client.key", "--scenario=presence/*", *REPORT)
         run = runs("check", "--url", f"https://[::1]:{port}/", *options)
-    assert (run.code, set(outcomes(run).values())) == (1, {"failed"})
+    assert (run.code, set(run.outcomes.values())) == (1, {"failed"})
 
 
 # --- proxies

@@ -23,12 +23,6 @@ _VARIABLES = ("MTLS_HOST", "MTLS_PORT", "MTLS_SERVER_CERT", "MTLS_SERVER_KEY", "
 
 
 @pytest.fixture(scope="module")
-def checks(tmp_path_factory: pytest.TempPathFactory) -> Checks:
-    """Carries out checks."""
-    return Checks(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
 def go(checks: Checks) -> str:
     """The Go server, built."""
     compiler = require("go")

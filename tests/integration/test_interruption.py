@@ -35,12 +35,6 @@ REPORT = ("--json", "report.json", "--junit", "junit.xml")
 PYTEST = (sys.executable, "-u", "-m", "pytest", "-v", "-p", "no:cacheprovider", "--pyargs", "pytest_mtls.scenarios")
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> Runs:
-    """Starts the program."""
-    return Runs(tmp_path)
-
-
 @pytest.fixture(params=SIGNALS, ids=lambda one: one.name)
 def stop(request: pytest.FixtureRequest) -> signal.Signals:
     """Each signal that ends a run."""

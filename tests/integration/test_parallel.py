@@ -18,12 +18,6 @@ WAITING = [one.id for one in catalogue().values() if one.waits]
 AT_ONCE = ["presence/no-certificate", "trust/self-signed-stranger", "chain/tampered", "possession/copied-certificate"]
 
 
-@pytest.fixture(scope="module")
-def checks(tmp_path_factory: pytest.TempPathFactory) -> Checks:
-    """Carries out checks."""
-    return Checks(tmp_path_factory)
-
-
 @pytest.mark.parametrize(
     "target",
     [

@@ -23,12 +23,6 @@ _SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-def checks(tmp_path_factory: pytest.TempPathFactory) -> Checks:
-    """Carries out checks."""
-    return Checks(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The fixture kit: whose certificates these servers and clients have."""
     folder = tmp_path_factory.mktemp("kit")

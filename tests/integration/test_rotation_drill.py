@@ -13,12 +13,6 @@ BY_RESTART = {"nginx": False, "node": True}
 STEPS = ["step 1, generate", "step 2, add", "step 2, add", "step 3, switch", "step 4, remove", "step 5, delete"]
 
 
-@pytest.fixture(scope="module")
-def checks(tmp_path_factory: pytest.TempPathFactory) -> Checks:
-    """Carries out checks."""
-    return Checks(tmp_path_factory)
-
-
 @pytest.fixture(params=sorted(BY_RESTART))
 def server(request: pytest.FixtureRequest) -> str:
     """Each server in turn, where it is installed."""

@@ -7,12 +7,6 @@ import pytest
 from .checks import Check, Checks, require_server
 
 
-@pytest.fixture(scope="module")
-def checks(tmp_path_factory: pytest.TempPathFactory) -> Checks:
-    """Carries out checks."""
-    return Checks(tmp_path_factory)
-
-
 @pytest.fixture(params=["apache", "haproxy"])
 def server(request: pytest.FixtureRequest) -> str:
     """Each server in turn, where it is installed."""

@@ -22,12 +22,6 @@ _SECONDS = 30
 RELOADS = {"nginx": "reload", "node": "restart"}
 
 
-@pytest.fixture(scope="module")
-def checks(tmp_path_factory: pytest.TempPathFactory) -> Checks:
-    """Carries out checks."""
-    return Checks(tmp_path_factory)
-
-
 @pytest.fixture(params=["nginx", "node"])
 def server(request: pytest.FixtureRequest) -> str:
     """Each server in turn, where it is installed."""

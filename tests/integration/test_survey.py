@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import pytest
-
 from pytest_mtls.harness.backend.faulty import start_faulty
 from pytest_mtls.harness.pki.gateway_certificate import control_credential
 from pytest_mtls.harness.report.sight import sight_lines
@@ -15,12 +13,6 @@ from .checks import Check, Checks, require
 from .runs import UNRULY, Runs
 
 ASKED = ("--scenario", "presence/certificate-requested")
-
-
-@pytest.fixture(scope="module")
-def checks(tmp_path_factory: pytest.TempPathFactory) -> Checks:
-    """Carries out checks."""
-    return Checks(tmp_path_factory)
 
 
 def told(check: Check) -> dict[str, str]:

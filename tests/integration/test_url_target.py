@@ -62,12 +62,6 @@ class Owner:
 
 
 @pytest.fixture(scope="module")
-def checks(tmp_path_factory: pytest.TempPathFactory) -> Checks:
-    """Carries out checks."""
-    return Checks(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory) -> Owner:
     """Somebody with a server certificate, a gateway certificate, and clients of a private authority with an intermediate."""
     folder, servers, clients = tmp_path_factory.mktemp("owner"), new_hierarchy(2), new_hierarchy(2)

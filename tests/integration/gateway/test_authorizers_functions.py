@@ -252,12 +252,6 @@ def test_the_program_calls_a_function_of_the_working_directory(runs: Runs) -> No
     assert "authorizer api_id=" in run.err
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> Runs:
-    """Starts the program in a folder of its own."""
-    return Runs(tmp_path)
-
-
 def test_a_function_that_cannot_be_imported_ends_the_program_with_2(runs: Runs) -> None:
     run = runs.end(runs.start("gateway", "--function", "f=nowhere:allow"), within=20)
 

@@ -30,12 +30,6 @@ from .running import OK
 STOPS = [signal.SIGINT, signal.SIGTERM]
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> Runs:
-    """Starts the program in a folder of its own."""
-    return Runs(tmp_path)
-
-
 class Process:
     """A gateway that has told where it is."""
 
