@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +17,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, SignatureAlgorithmOID
 from pytest_mtls.harness.pki.credential import Credential
 from pytest_mtls.harness.pki.gateway_certificate import GATEWAY_NAME, LIFETIME, control_credential, gateway_credential
 from pytest_mtls.harness.pki.keys import new_ec_key, new_rsa_key
+
+from .openssl import Verify
 
 _REAL = sorted((Path(__file__).parents[1] / "data" / "gateway-certificates").glob("*.pem"))
 _EARLIER, _LATER = "2020-01-sample", "2020-12-cloudsploit"
@@ -282,33 +281,6 @@ def test_a_control_certificate_is_signed_by_itself_with_sha256() -> None:
 
 
 # --- what OpenSSL says
-
-
-class Verify:
-    """The program ``openssl verify`` on bundles of certificates."""
-
-    def __init__(self, program: str, folder: Path) -> None:
-        self._program, self._folder = program, folder
-
-    def __call__(self, truststore: list[bytes], leaf: bytes, *options: str, at: int) -> list[tuple[int, int]]:
-        """The errors as code and depth; empty when it verifies."""
-        bundle, file = self._folder / "truststore.pem", self._folder / "leaf.pem"
-        bundle.write_bytes(b"".join(truststore))
-        file.write_bytes(leaf)
-        words = ["verify", "-no-CApath", "-no-CAstore", "-attime", str(at), "-CAfile", str(bundle), *options, str(file)]
-        done = subprocess.run([self._program, *words], capture_output=True, text=True, check=False)
-        errors = re.findall(r"error (\d+) at (\d+) depth lookup", done.stderr)
-        assert bool(errors) == bool(done.returncode), done.stderr
-        return [(int(code), int(depth)) for code, depth in errors]
-
-
-@pytest.fixture
-def verify(tmp_path: Path) -> Verify:
-    """The program ``openssl verify``; skips where there is none."""
-    program = shutil.which("openssl")
-    if program is None:
-        pytest.skip("the openssl program is not installed")
-    return Verify(program, tmp_path)
 
 
 def _real_pem(stem: str) -> bytes:

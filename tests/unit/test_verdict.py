@@ -2,66 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pytest_mtls.harness.tls.alerts import Alert
-from pytest_mtls.harness.tls.observation import Closing, HttpAnswer, Observation, Phase, TlsVersion, Trouble
-from pytest_mtls.harness.verdict import (
-    DEFAULT_STATUSES,
-    REJECT_STATUSES,
-    Decision,
-    Evidence,
-    Statuses,
-    Verdict,
-    judge,
-    judge_control,
-)
+from pytest_mtls.harness.tls.observation import Closing, HttpAnswer, Observation, Phase, Trouble
+from pytest_mtls.harness.verdict import DEFAULT_STATUSES, REJECT_STATUSES, Decision, Evidence, Verdict, judge
+
+from .observations import CONTROL, alerted, answered, seen
 
 ACCEPTED, REJECTED, INCONCLUSIVE = Decision.ACCEPTED, Decision.REJECTED, Decision.INCONCLUSIVE
-
-_NOTHING_YET = Observation(
-    url="https://localhost:8443/",
-    tls=TlsVersion.TLS13,
-    server_name="localhost",
-    presented=None,
-    phase=Phase.REQUEST_SENT,
-    times=(),
-    negotiated="TLSv1.3 TLS_AES_256_GCM_SHA384",
-    certificate_requested=True,
-    acceptable_issuers=(),
-    alert=None,
-    closing=None,
-    trouble=None,
-    detail="",
-    received=0,
-    answer=None,
-    session_ticket=False,
-    resumed=False,
-    server_chain=(),
-)
-"""A complete handshake with CertificateRequest, and a request that nobody has answered yet."""
-
-
-def seen(**changes: Any) -> Observation:
-    """An observation that differs from an unanswered request in *changes*."""
-    return replace(_NOTHING_YET, **changes)
-
-
-def answered(status: int, **changes: Any) -> Observation:
-    """An observation of a complete answer."""
-    answer = HttpAnswer(status=status, version="1.1", headers=(), head="hello", length=5, complete=True)
-    return seen(**({"phase": Phase.ANSWER, "received": 100, "answer": answer} | changes))
-
-
-def alerted(number: int, *, fatal: bool = True, **changes: Any) -> Observation:
-    """An observation of an alert."""
-    return seen(alert=Alert(number, fatal, "request_sent"), **changes)
-
-
-CONTROL = answered(200)
 
 
 # --- a fatal alert
@@ -291,133 +242,6 @@ def test_nothing_at_all_proves_nothing() -> None:
     """Neither answer nor alert nor close nor trouble."""
 
     assert judge(seen(), CONTROL).text == "inconclusive: the connection ended without an answer"
-
-
-# --- settings
-
-
-def test_rejecting_statuses_can_be_set() -> None:
-    """A backend that says 404 to strangers, and 400 for other reasons."""
-
-    statuses = Statuses(reject=frozenset({404}))
-    decisions = [judge(answered(status), CONTROL, statuses=statuses).decision for status in (404, 400)]
-    assert decisions == [REJECTED, INCONCLUSIVE]
-
-
-def test_a_server_error_can_be_declared_a_rejection() -> None:
-    """By the user alone, who knows the backend."""
-
-    assert judge(answered(503), CONTROL, statuses=Statuses(reject=frozenset({503}))).rejected
-
-
-def test_accepting_statuses_can_be_set() -> None:
-    """Then they alone are acceptance, whatever the control's class."""
-
-    statuses = Statuses(accept=frozenset({200, 302}))
-    decisions = [judge(answered(status), CONTROL, statuses=statuses).decision for status in (200, 302, 204)]
-    assert decisions == [ACCEPTED, ACCEPTED, INCONCLUSIVE]
-
-
-def test_a_scenario_can_widen_what_rejects() -> None:
-    """In vhost/ 404 and 421 are refusals, for it alone."""
-
-    wide = frozenset({404, 421})
-    decisions = [judge(answered(status), CONTROL, also_reject=wide).decision for status in (404, 421, 403, 410)]
-    assert decisions == [REJECTED, REJECTED, REJECTED, INCONCLUSIVE]
-
-
-def test_widening_does_not_turn_the_controls_status_into_a_rejection() -> None:
-    """Where the control gets 404 too, 404 tells nobody apart."""
-
-    assert judge(answered(404), answered(404), also_reject=frozenset({404})).accepted
-
-
-def test_widening_keeps_the_accepting_statuses() -> None:
-    """The two settings do not disturb each other."""
-
-    statuses, wide = Statuses(accept=frozenset({204})), frozenset({421})
-    verdicts = [judge(answered(status), answered(204), statuses=statuses, also_reject=wide) for status in (204, 200)]
-    assert [verdict.decision for verdict in verdicts] == [ACCEPTED, INCONCLUSIVE]
-
-
-# --- the control itself
-
-
-@pytest.mark.parametrize("status", [200, 204, 302, 404])
-def test_a_control_that_is_answered_is_let_in(status: int) -> None:
-    """Any answer but a refusal or a server error shows that the application was reached."""
-
-    assert judge_control(answered(status)) == Verdict(ACCEPTED, f"accepted: HTTP {status}")
-
-
-@pytest.mark.parametrize("status", sorted(REJECT_STATUSES))
-def test_a_control_that_is_refused_is_not_let_in(status: int) -> None:
-    """It may need a token or another path; the caller says so."""
-
-    verdict = judge_control(answered(status))
-    assert (verdict.decision, verdict.evidence) == (REJECTED, Evidence.HTTP)
-
-
-def test_too_many_requests_is_a_word_about_requests() -> None:
-    """Whoever asks too often hears it, so it shows neither that a control was let in nor that a peer was treated alike."""
-
-    for verdict in (judge_control(answered(429)), judge(answered(429), answered(404))):
-        assert verdict.decision is INCONCLUSIVE
-        assert "HTTP 429 says nothing about the certificate: lift the limit" in verdict.text
-
-
-def test_too_many_requests_can_be_declared_service() -> None:
-    """By --accept-status."""
-
-    assert judge_control(answered(429), Statuses(accept=frozenset({429}))).accepted
-
-
-@pytest.mark.parametrize("status", [500, 503])
-def test_a_control_with_a_server_error_proves_nothing(status: int) -> None:
-    """And no control is spoken of beside the control."""
-
-    verdict = judge_control(answered(status))
-    assert verdict.text == f"inconclusive: HTTP {status} says nothing about the certificate"
-
-
-@pytest.mark.parametrize(
-    ("observation", "decision"),
-    [
-        (alerted(48), REJECTED),
-        (seen(closing=Closing.FIN), REJECTED),
-        (seen(closing=Closing.FIN, phase=Phase.CONNECTED), INCONCLUSIVE),
-        (seen(trouble=Trouble.REFUSED, detail="nobody listens there", phase=Phase.START), INCONCLUSIVE),
-        (seen(received=3), INCONCLUSIVE),
-        (seen(), INCONCLUSIVE),
-    ],
-    ids=["alert", "closed", "closed-early", "refused", "octets", "nothing"],
-)
-def test_a_control_without_an_answer_is_judged_by_the_same_rules(observation: Observation, decision: Decision) -> None:
-    """There is one place that decides what counts."""
-
-    assert judge_control(observation).decision is decision
-
-
-def test_accepting_statuses_hold_for_the_control() -> None:
-    """A declared status is service even if it looks like a refusal; any other is none."""
-
-    statuses = Statuses(accept=frozenset({401}))
-    decisions = [judge_control(answered(status), statuses).decision for status in (401, 200)]
-    assert decisions == [ACCEPTED, INCONCLUSIVE]
-
-
-def test_a_refusal_that_the_control_gets_too_is_service() -> None:
-    """Where 401 is declared the service's answer, and the control got it, it refuses nobody."""
-
-    statuses = Statuses(accept=frozenset({401}))
-    assert judge(answered(401), answered(401), statuses=statuses).accepted
-
-
-def test_without_an_answer_of_the_control_nothing_can_be_judged() -> None:
-    """Who calls so has skipped judge_control: an error of ours, not a verdict."""
-
-    with pytest.raises(ValueError, match="judge_control comes first"):
-        judge(answered(403), seen(closing=Closing.FIN))
 
 
 # --- the verdict
