@@ -1,0 +1,1 @@
+"""The samples of the documentation, against authorities that are right, wrong, and gone."""
