@@ -19,7 +19,7 @@ import click
 from .audit.command import audit
 from .errors import MtlsError, UsageError, describe
 from .interrupt import in_order
-from .options import OPTIONS, Values, as_command_line, as_pytest_arguments
+from .options import OPTIONS, Option, Values, as_command_line, as_pytest_arguments
 
 __all__ = ["main"]
 
@@ -104,18 +104,23 @@ _commands.add_command(audit)
 # --- check
 
 
-def _check_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(OPTIONS):
-        if option.is_flag:
-            decorate = click.option(f"--{option.name}", is_flag=True, help=option.help)
-        else:
-            decorate = click.option(f"--{option.name}", metavar=option.metavar, multiple=option.many, help=option.help)
-        command = decorate(command)
-    return command
+def _taking(options: Sequence[Option]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator that gives these options of a check to a command, in their order."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            if option.is_flag:
+                add = click.option(f"--{option.name}", is_flag=True, help=option.help)
+            else:
+                add = click.option(f"--{option.name}", metavar=option.metavar, multiple=option.many, help=option.help)
+            command = add(command)
+        return command
+
+    return decorate
 
 
 @_commands.command()
-@_check_options
+@_taking(OPTIONS)
 @click.option("--list", "list_only", is_flag=True, help="show the scenarios that would run, and run none")
 @click.option("-n", "workers", metavar="N", help="run in N processes (or 'auto'); needs pytest-xdist")
 @click.option("-v", "--verbose", is_flag=True, help="show every case")
@@ -162,20 +167,8 @@ def _worker_arguments(workers: str | None) -> list[str]:
 
 # --- matrix
 
-_SHARED = ("profile", "scenario", "level", "tls", "strict")
-
-
-def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of a check that every server of a matrix gets."""
-    for option in reversed(OPTIONS):
-        if option.name not in _SHARED:
-            continue
-        if option.is_flag:
-            decorate = click.option(f"--{option.name}", is_flag=True, help=option.help)
-        else:
-            decorate = click.option(f"--{option.name}", metavar=option.metavar, multiple=option.many, help=option.help)
-        command = decorate(command)
-    return command
+_SHARED = [one for one in OPTIONS if one.name in ("profile", "scenario", "level", "tls", "strict")]
+"""The options of a check that every server of a matrix gets."""
 
 
 @_commands.command()
@@ -185,7 +178,7 @@ def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--from", "files", metavar="[NAME=]FILE", multiple=True, help="add a report (or matrix) made elsewhere")
 @click.option("--compare", metavar="FILE", help="tell what changed since that report; exit 1 when something got worse")
-@_shared_options
+@_taking(_SHARED)
 @click.option("-n", "at_once", metavar="N", help="so many servers at once (default: one a core)")
 @click.option("--within", metavar="SECONDS", help="how long one server may take (default 600)")
 @click.option("--json", metavar="FILE", help="write all reports as one JSON document")

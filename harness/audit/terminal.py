@@ -11,21 +11,13 @@ from collections.abc import Callable
 from typing import TextIO
 
 from ..outcome import Result
-from ..report.model import Summary, tool
-from ..report.terminal import one_line
+from ..report.model import tool
+from ..report.terminal import COLOURS, SUMMARY_COLOURS, one_line
 from .report import AuditReport, Place, reproduce
 from .rules import Judgement
 
 __all__ = ["Progress", "show", "show_head"]
 
-_COLOURS = {
-    Result.PASSED: "32",
-    Result.FAILED: "1;31",
-    Result.WARNED: "33",
-    Result.SKIPPED: "36",
-    Result.INCONCLUSIVE: "35",
-}
-_SUMMARY_COLOURS = {Summary.CONFORMANT: "1;32", Summary.NONCONFORMANT: "1;31", Summary.INCONCLUSIVE: "1;35"}
 _PATIENCE = 1.0
 """Seconds after which somebody at a terminal wants to know what goes on."""
 
@@ -88,7 +80,7 @@ class _Screen:
             f"{self._report.count(result)} {result.value}" for result in Result if self._report.count(result)
         )
         result = self._report.result
-        word = self._paint(result.value, _SUMMARY_COLOURS.get(result, "0"))
+        word = self._paint(result.value, SUMMARY_COLOURS[result])
         self._line(f"\n{word}: {counts or 'nothing was judged'} in {self._report.seconds:.1f} s")
 
     def _judgement(self, one: Judgement, ids: int, resources: int) -> None:
@@ -99,7 +91,7 @@ class _Screen:
         room = self._width - len(head) - 1
         if self._verbosity < 1 and len(reason) > room:
             reason = f"{reason[: room - 1]}…" if room > 1 else ""
-        self._line(f"{self._paint(head[:12], _COLOURS[one.outcome])}{head[12:]} {reason}".rstrip())
+        self._line(f"{self._paint(head[:12], COLOURS[one.outcome])}{head[12:]} {reason}".rstrip())
 
     def _findings(self) -> None:
         """What does not hold, by check: hundreds of stages may share one remedy."""
@@ -109,7 +101,7 @@ class _Screen:
                 groups.setdefault(one.check.id, []).append(one)
         for name, found in groups.items():
             check, outcome = found[0].check, found[0].outcome
-            self._line(f"\n{self._paint(outcome.value, _COLOURS[outcome])} {name} ({check.level})")
+            self._line(f"\n{self._paint(outcome.value, COLOURS[outcome])} {name} ({check.level})")
             self._field("required", check.title)
             for one in found:
                 self._field("seen", f"{_short(one.resource)}: {one.reason}")
@@ -124,7 +116,7 @@ class _Screen:
             if one.outcome is Result.INCONCLUSIVE:
                 groups.setdefault(one.reason, []).append(f"{one.check.id} {_short(one.resource)}")
         for reason, which in groups.items():
-            word = self._paint("inconclusive", _COLOURS[Result.INCONCLUSIVE])
+            word = self._paint("inconclusive", COLOURS[Result.INCONCLUSIVE])
             self._line(f"\n{word} {len(which)} judgement{'s' * (len(which) > 1)}")
             self._field("why", reason)
             self._field("which", ", ".join(which))

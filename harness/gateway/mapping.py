@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import quote, unquote, unquote_plus
@@ -320,17 +320,8 @@ def rest_plan(integration: Integration) -> Plan:
         where, _, name = parameter.removeprefix("integration.request.").partition(".")
         if where in edits and name:
             edits[where].append(_Edit("overwrite", name, _rest_source(expression)))
-    return Plan(
-        integration=integration,
-        type=integration.type,
-        method=integration.http_method,
-        uri=_Template(integration.uri or ""),
-        headers=tuple(edits["header"]),
-        query=tuple(edits["querystring"]),
-        path={edit.name: edit for edit in edits["path"]},
-        passes=integration.type == "HTTP_PROXY",
-        insecure_skip_verification=integration.insecure_skip_verification,
-    )
+    plan = _plan(integration, integration.http_method, edits)
+    return replace(plan, insecure_skip_verification=integration.insecure_skip_verification)
 
 
 def http_plan(integration: HttpIntegration, *, append_path: bool = False) -> Plan:
@@ -342,14 +333,17 @@ def http_plan(integration: HttpIntegration, *, append_path: bool = False) -> Pla
         for known in ("overwrite", "append", "remove"):
             if action == known and where in edits:
                 edits[where].append(_Edit(known, name, _http_source(expression)))
+    return replace(_plan(integration, integration.method, edits), append_path=append_path)
+
+
+def _plan(integration: Integration | HttpIntegration, method: str | None, edits: Mapping[str, Sequence[_Edit]]) -> Plan:
     return Plan(
         integration=integration,
         type=integration.type,
-        method=integration.method,
+        method=method,
         uri=_Template(integration.uri or ""),
         headers=tuple(edits["header"]),
         query=tuple(edits["querystring"]),
         path={edit.name: edit for edit in edits["path"]},
         passes=integration.type == "HTTP_PROXY",
-        append_path=append_path,
     )

@@ -14,21 +14,23 @@ from ..outcome import Outcome, Result
 from .model import Report, Summary, tool
 from .sight import sight_lines
 
-__all__ = ["Terminal", "one_line"]
+__all__ = ["COLOURS", "SUMMARY_COLOURS", "Terminal", "one_line"]
 
-_COLOURS = {
+COLOURS = {
     Result.PASSED: "32",
     Result.FAILED: "1;31",
     Result.WARNED: "33",
     Result.SKIPPED: "36",
     Result.INCONCLUSIVE: "35",
 }
-_SUMMARY_COLOURS = {
+"""What outcomes look like: parameters of SGR (ECMA-48 8.3.117)."""
+SUMMARY_COLOURS = {
     Summary.CONFORMANT: "1;32",
     Summary.NONCONFORMANT: "1;31",
     Summary.PARTIAL: "1;33",
     Summary.INCONCLUSIVE: "1;35",
 }
+"""What results look like."""
 _WORD_WIDTH, _ID_WIDTH = 12, 46
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -58,7 +60,7 @@ class Terminal:
             self._sight(outcome.target["sight"], outcome.target["kind"])
         if self._verbosity < 0 and outcome.outcome in (Result.PASSED, Result.SKIPPED, Result.INCONCLUSIVE):
             return  # what is inconclusive is explained at the end, all together
-        word = self._paint(f"{outcome.outcome.value:<{_WORD_WIDTH}}", _COLOURS[outcome.outcome])
+        word = self._paint(f"{outcome.outcome.value:<{_WORD_WIDTH}}", COLOURS[outcome.outcome])
         # why something is inconclusive is said once, at the end: it is mostly the same for many
         reason = "" if outcome.outcome is Result.INCONCLUSIVE and self._verbosity < 1 else outcome.reason
         label = f"{self._id(outcome):<{_ID_WIDTH}}"
@@ -81,7 +83,7 @@ class Terminal:
                 continue
             self._line(f"\n{self._paint('run inconclusive', '1;35')}: {one_line(problem)}")
         counts = ", ".join(f"{report.count(result)} {result.value}" for result in Result if report.count(result))
-        word = self._paint(report.result.value, _SUMMARY_COLOURS[report.result])
+        word = self._paint(report.result.value, SUMMARY_COLOURS[report.result])
         self._line(f"\n{word}: {counts or 'no scenario ran'} in {report.seconds:.1f} s")
 
     # --- parts
@@ -98,7 +100,7 @@ class Terminal:
         for outcome in report.outcomes:
             if outcome.outcome not in (Result.FAILED, Result.WARNED):
                 continue
-            word = self._paint(outcome.outcome.value, _COLOURS[outcome.outcome])
+            word = self._paint(outcome.outcome.value, COLOURS[outcome.outcome])
             self._line(f"\n{word} {self._id(outcome)} ({outcome.level})")
             self._field("required", outcome.title)
             for case in outcome.cases:
@@ -119,7 +121,7 @@ class Terminal:
             if outcome.outcome is Result.INCONCLUSIVE:
                 groups.setdefault(outcome.reason, []).append(self._id(outcome))
         for reason, ids in groups.items():
-            word = self._paint("inconclusive", _COLOURS[Result.INCONCLUSIVE])
+            word = self._paint("inconclusive", COLOURS[Result.INCONCLUSIVE])
             self._line(f"\n{word} {len(ids)} scenario{'s' if len(ids) > 1 else ''}")
             self._field("why", reason)
             self._field("which", "all" if len(ids) == len(report.outcomes) > 1 else ", ".join(ids))
