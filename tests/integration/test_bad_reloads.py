@@ -130,7 +130,7 @@ def test_a_server_that_gives_up_over_a_broken_truststore_holds_once_it_is_gone(
     scenario = "reload/broken-bundle-fails-closed"
     run = runs("check", *lagging("--lag=0", "--all", f"--give-up={seconds}"), "--scenario", scenario)
     assert (run.code, run.is_clean) == (code, True)
-    assert outcomes(run) == {scenario: outcome}
+    assert run.outcomes == {scenario: outcome}
 
 
 def test_a_reload_in_time_is_not_blamed(runs: Runs) -> None:
