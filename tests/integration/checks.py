@@ -13,6 +13,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,11 +31,13 @@ from pytest_mtls.harness.wait import poll_until
 
 __all__ = [
     "PROGRAM",
+    "PYTEST",
     "SERVERS",
     "Check",
     "Checks",
     "Served",
     "clean_environment",
+    "finished",
     "once",
     "processes_of",
     "require",
@@ -44,6 +47,8 @@ __all__ = [
 ]
 
 PROGRAM = str(Path(sysconfig.get_path("scripts"), "pytest-mtls"))
+PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
+"""pytest, which writes nothing beside the tests."""
 SERVERS = Path(__file__).parent.parent / "servers"
 """Sources of servers as teams would write them."""
 
@@ -133,16 +138,8 @@ class Checks:
 def _check(arguments: Sequence[str], folder: Path) -> None:
     temporary = folder / "temporary"
     temporary.mkdir()
-    done = subprocess.run(
-        [PROGRAM, "check", *arguments, "--json", str(folder / "report.json")],
-        cwd=folder,
-        env=clean_environment() | {"TMPDIR": str(temporary)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_CHECK_SECONDS,
-        check=False,
-    )
+    words = (PROGRAM, "check", *arguments, "--json", str(folder / "report.json"))
+    done = finished(folder, *words, within=_CHECK_SECONDS, TMPDIR=str(temporary))
     left = [*(one.name for one in temporary.iterdir()), *processes_of(temporary)]
     result = {"code": done.returncode, "output": done.stdout, "errors": done.stderr, "left_behind": left}
     (folder / "result.json").write_text(json.dumps(result))
@@ -164,6 +161,20 @@ def once(root: Path, name: str, fill: Callable[[Path], None]) -> Path:
             fill(folder)
             (folder / "filled").touch()
     return folder
+
+
+def finished(folder: Path, *words: str, within: float = 100, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The end of the command *words* in *folder*, with *environment* added to a clean one; within so many seconds."""
+    return subprocess.run(
+        words,
+        cwd=folder,
+        env=clean_environment() | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=within,
+        check=False,
+    )
 
 
 def clean_environment() -> dict[str, str]:

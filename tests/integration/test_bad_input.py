@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from pytest_mtls.harness.cli import main
 
+from .checks import PYTEST
 from .refusals import Refuse, table
 from .runs import Runs
 
@@ -107,8 +107,7 @@ def test_a_fault_of_our_own_does_not_look_like_a_finding(
 def test_the_same_mistakes_are_told_by_pytest(tmp_path: Path) -> None:
     """As an option of pytest: its own exit code for usage, and our sentence."""
 
-    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
     runs = Runs(tmp_path)
-    run = runs.end(runs.start("--pyargs", "pytest_mtls.scenarios", "--mtls-server", "nod", words=words))
+    run = runs.end(runs.start("--pyargs", "pytest_mtls.scenarios", "--mtls-server", "nod", words=PYTEST))
     assert (run.code, run.is_clean) == (4, True)
     assert "ERROR: --server (nod): expected one of" in run.said

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from .checks import PROGRAM, clean_environment, require
+from .checks import PROGRAM, finished, require
 
 PAGE = Path(__file__).parents[2] / "docs" / "fixtures.md"
 BLOCK = re.compile(r"^```[a-z]+ (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -59,20 +59,9 @@ def repository(tmp_path: Path) -> Repository:
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """A command as a user types it in *folder*, with the programs of this environment on the path."""
-    environment = clean_environment()
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return subprocess.run(
-        words,
-        cwd=folder,
-        env=environment
-        | {"PATH": path, "PYTHONPYCACHEPREFIX": str(folder.parent / "pycache")},  # pytest's rewriting is slow
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    pycache = str(folder.parent / "pycache")  # kept between commands, as pytest's rewriting is slow
+    return finished(folder, *words, PATH=path, PYTHONDONTWRITEBYTECODE="", PYTHONPYCACHEPREFIX=pycache)
 
 
 def outcomes_of(folder: Path, patterns: tuple[str, ...], *words: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_mtls.harness.backend.servers import servers
 
-from .checks import PROGRAM, clean_environment, require_server
+from .checks import PROGRAM, finished, require_server
 
 NGINX = """\
 user root;
@@ -32,15 +32,7 @@ http {
 
 def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command's end, its output without line breaks."""
-    return subprocess.run(
-        [PROGRAM, "check", *arguments],
-        cwd=folder,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return finished(folder, PROGRAM, "check", *arguments, within=120)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from pytest_mtls.harness.scenario import Profile, catalogue
 
-from .checks import SERVERS, Checks, clean_environment
+from .checks import PYTEST, SERVERS, Checks, finished
 
 SLOW = f"{sys.executable} {SERVERS / 'python_server.py'} --start-seconds 0.1 --handshake-seconds 0.01"
 WAITING = [one.id for one in catalogue().values() if one.waits]
@@ -38,15 +37,7 @@ def workers_of(folder: Path, *scenarios: str, distribution: str = "loadgroup") -
     """The worker that ran each scenario, by its function's name and profile."""
     arguments = ["-v", "-n", "2", "--dist", distribution, "--pyargs", "pytest_mtls.scenarios", "--mtls-profile=all"]
     arguments += [f"--mtls-scenario={one}" for one in scenarios]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
-        cwd=folder,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = finished(folder, *PYTEST, *arguments, within=60)
     assert done.returncode == 0, done.stdout
     return {
         (name, profile): worker

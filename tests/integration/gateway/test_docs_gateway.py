@@ -14,7 +14,7 @@ import pytest
 from pytest_mtls import gateway_credential
 from pytest_mtls.harness.gateway.settings import Settings
 
-from ..checks import PROGRAM, clean_environment
+from ..checks import PROGRAM, PYTEST, clean_environment, finished
 
 PAGE = (Path(__file__).parents[3] / "docs" / "gateway.md").read_text("utf-8")
 
@@ -63,15 +63,7 @@ def test_line_on_stdout_has_the_members_that_the_page_shows(tmp_path: Path) -> N
 def test_example_for_a_pytest_suite_passes(tmp_path: Path) -> None:
     """With the embedded backend as the one under test."""
     (tmp_path / "test_example.py").write_text(block("In a pytest suite", "python"), "utf-8")
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
-        cwd=tmp_path,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    run = finished(tmp_path, *PYTEST, "-q", "-W", "error")
 
     assert run.returncode == 0, run.stdout + run.stderr
     assert "1 passed" in run.stdout
@@ -88,15 +80,7 @@ def our_client(url, trust, credential):
 """
     heading = "Custom domains with mutual TLS: does our client present the right certificate?"
     (tmp_path / "test_example.py").write_text(block(heading, "python") + client, "utf-8")
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
-        cwd=tmp_path,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    run = finished(tmp_path, *PYTEST, "-q", "-W", "error")
 
     assert run.returncode == 0, run.stdout + run.stderr
     assert "1 passed" in run.stdout
@@ -115,16 +99,7 @@ def test_recipe_for_a_ci_job_waits_for_the_gateway(tmp_path: Path) -> None:
         .replace("pytest-mtls", PROGRAM)
         .replace("python -c", f"{sys.executable} -c")
     )
-    run = subprocess.run(
-        ["bash", "-euc", f"{script}\nkill %1; wait %1"],
-        cwd=tmp_path,
-        env=clean_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    run = finished(tmp_path, "bash", "-euc", f"{script}\nkill %1; wait %1", within=60)
 
     assert run.returncode == 0, run.stderr
     assert "at http://127.0.0.1:" in run.stdout

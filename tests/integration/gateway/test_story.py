@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from pytest_mtls.harness.pki.authority import server_credential
 from pytest_mtls.harness.pki.credential import read_certificates
 from pytest_mtls.harness.pki.gateway_certificate import control_credential
 
-from ..checks import clean_environment, require
+from ..checks import finished, require
 
 PAGE = Path(__file__).parents[3] / "docs" / "gateway.md"
 
@@ -173,17 +172,8 @@ def test_documented_commands_of_the_aws_cli_tell_the_story(
     reloader.start()
     shell = "set -euo pipefail\nreload_backend() { echo > ask; read -r _ < done; }\n" + story()
     path = os.pathsep.join([str(Path(aws).parent), os.environ["PATH"]])
-    told = subprocess.run(
-        ["bash", "-c", shell],
-        cwd=folder,
-        env=clean_environment()
-        | {"PATH": path, "ENDPOINT": gateway.endpoint, "BACKEND": node.url.rstrip("/"), "HOME": str(folder)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    own = {"PATH": path, "ENDPOINT": gateway.endpoint, "BACKEND": node.url.rstrip("/"), "HOME": str(folder)}
+    told = finished(folder, "bash", "-c", shell, within=240, **own)
     assert (told.returncode, told.stderr) == (0, "")
     assert "Successfully completed execution" in told.stdout  # the test invoke
     assert told.stdout.endswith("hello world\n")  # the last call

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from ..checks import clean_environment
+from ..checks import PYTEST, finished
 from .authorizers import SAMPLES
 
 BLOCK = re.compile(r"^```python (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -30,15 +28,7 @@ def test_test_on_the_page_passes(tmp_path: Path) -> None:
     """As it stands there, with the samples on the path."""
     (content,) = (lines for name, lines in BLOCKS if name == "test_authorizer.py")
     (tmp_path / "test_authorizer.py").write_text(content, "utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
-        cwd=tmp_path,
-        env=clean_environment() | {"PYTHONPATH": str(SAMPLES)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = finished(tmp_path, *PYTEST, "-q", "-W", "error", within=60, PYTHONPATH=str(SAMPLES))
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
