@@ -16,7 +16,7 @@ from pytest_mtls.harness.gateway import foreground
 from pytest_mtls.harness.gateway.settings import Settings
 
 from .guarded import Guard, guarded_http, guarded_rest
-from .running import Backend, Running, running
+from .running import Backend, Running, backend, running
 
 SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
 NewPki = Callable[..., RevocationPki]
@@ -31,6 +31,13 @@ class Verified:
     def as_json(self, settings: Settings) -> dict[str, Any]:
         """``clientCert``."""
         return {"clientCertPem": self._pem, "subjectDN": "CN=whoever", "validity": {}}
+
+
+@pytest.fixture
+def server() -> Iterator[Backend]:
+    """A backend."""
+    with backend() as one:
+        yield one
 
 
 @pytest.fixture
