@@ -226,7 +226,7 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         if not signal_group(process.pid, number) or poll_until(lambda: _group_is_gone(process), GRACE):
             break
-    process.wait(timeout=GRACE)
+    poll_until(lambda: process.poll() is not None, GRACE)  # Popen.wait sleeps, which faketime breaks
     strike(process.pid)
 
 
