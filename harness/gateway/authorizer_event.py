@@ -9,7 +9,7 @@ from urllib.parse import unquote, unquote_plus
 
 from .context import Context
 from .mapping import Call
-from .routing import DEFAULT_STAGE, Endpoint
+from .routing import Endpoint
 from .settings import Settings
 
 __all__ = ["Asked", "ClientCert", "flattened", "http_event", "request_event", "token_event"]
@@ -103,13 +103,11 @@ def request_event(asked: Asked, identity: Sequence[str] | None = None) -> dict[s
 
 def http_event(asked: Asked, identity: Sequence[str]) -> dict[str, Any]:
     """For an HTTP API's authorizer with payload 2.0; *identity* are the values of the identity sources."""
-    call, context, endpoint = asked.call, asked.context, asked.endpoint
+    call, context = asked.call, asked.context
     headers = {name.lower(): values for name, values in _headers(call).items()}
     query = _gathered(_query(call.query))
     cookies = [one.strip() for value in headers.pop("cookie", ()) for one in value.split(";") if one.strip()]
-    # the stage is in the path as the caller sent it, but $default has none
-    path = _sound(call.path if context.stage == DEFAULT_STAGE else context.path)
-    route_key = endpoint.resource_path if not endpoint.verb else f"{endpoint.verb} {endpoint.resource_path}"
+    path, route_key = _sound(context.path), asked.endpoint.route_key
     return {
         "version": "2.0",
         "type": "REQUEST",

@@ -21,7 +21,7 @@ class Context:
     moment: datetime
     http_method: str
     path: str
-    """With the stage, as the caller sent it."""
+    """As the caller sent it to the API's own name: with the stage, but ``$default`` stands in no path."""
     protocol: str = "HTTP/1.1"
     resource_id: str
     resource_path: str
@@ -29,6 +29,8 @@ class Context:
     source_ip: str
     user_agent: str
     deployment_id: str | None = None
+    route_key: str | None = None
+    """``GET /pets/{id}``, or ``$default``: an HTTP API's alone."""
     client_cert: Mapping[str, str] = field(default_factory=dict)
     """``subjectDN`` and the others of ``identity.clientCert``; empty without a verified client certificate."""
     authorizer: Mapping[str, str] = field(default_factory=dict)
@@ -62,7 +64,7 @@ _NAMES: Mapping[str, Callable[[Context], str | None]] = {
     "requestTimeEpoch": lambda one: str(int(one.moment.timestamp() * 1000)),
     "resourceId": lambda one: one.resource_id,
     "resourcePath": lambda one: one.resource_path,
-    "routeKey": lambda one: one.resource_path,
+    "routeKey": lambda one: one.route_key,
     "stage": lambda one: one.stage,
 }
 

@@ -138,13 +138,14 @@ class DataPlane:
             extended_request_id=extended,
             moment=self._state.now(),
             http_method=request.method,
-            path=f"/{route.stage.name}{route.path}" if route.called is None else route.called,
+            path=route.caller_path,
             resource_id=route.endpoint.resource_id,
             resource_path=route.endpoint.resource_path,
             domain_name=request.headers.get("Host", "").partition(":")[0],
             source_ip=request.remote or "",
             user_agent=request.headers.get("User-Agent", ""),
             deployment_id=route.stage.deployment_id,
+            route_key=None if route.is_rest else route.endpoint.route_key,
             client_cert={} if client_cert is None else flattened(client_cert.as_json(self._state.settings)),
         )
 

@@ -92,6 +92,11 @@ class Endpoint:
     plan: Plan | None
     """The integration; None when there is none."""
 
+    @property
+    def route_key(self) -> str:
+        """As an HTTP API has it: ``GET /pets/{id}``, or ``$default``."""
+        return f"{self.verb} {self.resource_path}" if self.verb else self.resource_path
+
 
 class _Node(Generic[_T]):
     """One segment of a path."""
@@ -230,6 +235,13 @@ class Route:
     def is_rest(self) -> bool:
         """Whether it is a REST API, else one of apigatewayv2."""
         return isinstance(self.api, RestApi)
+
+    @property
+    def caller_path(self) -> str:
+        """The raw path that the caller sent: all of it at a domain, else with the stage, unless that is ``$default``."""
+        if self.called is not None:
+            return self.called
+        return self.path if self.stage.name == DEFAULT_STAGE else f"/{self.stage.name}{self.path}"
 
 
 class Router:

@@ -121,6 +121,42 @@ def test_an_http_api_passes_everything_to_its_target(gateway: Running, server: B
     assert (by_host.status, server.request[0]) == (200, "GET /base/x HTTP/1.1")
 
 
+@pytest.mark.parametrize(
+    ("key", "stage", "expected"),
+    [
+        ("$default", "$default", ("$default", "/pets/7")),
+        ("$default", "test", ("$default", "/test/pets/7")),
+        ("GET /pets/{id}", "$default", ("GET /pets/{id}", "/pets/7")),
+        ("ANY /{proxy+}", "test", ("ANY /{proxy+}", "/test/pets/7")),
+    ],
+)
+def test_an_http_api_s_context_has_route_key_and_path(
+    gateway: Running, server: Backend, key: str, stage: str, expected: tuple[str, str]
+) -> None:
+    """``$default`` stands in no path, whether the mock is called by Host or, for want of a name, by path."""
+    api = http_api(gateway, f"{server.url}/", routeKey=key)
+    gateway.perform_v2("CreateStage", apiId=api, stageName="test", autoDeploy=True)
+    (made,) = gateway.perform_v2("GetIntegrations", apiId=api)["items"]
+    mapped = {"overwrite:header.X-Key": "$context.routeKey", "overwrite:header.X-Path": "$context.path"}
+    gateway.perform_v2("UpdateIntegration", apiId=api, integrationId=made["integrationId"], requestParameters=mapped)
+    by_host = "" if stage == "$default" else f"/{stage}"
+    for path, headers in (
+        (gateway.path(api, "/pets/7", stage), {}),
+        (f"{by_host}/pets/7", {"Host": f"{api}.execute-api.localhost"}),
+    ):
+        assert gateway.call("GET", path, headers=headers).status == 200
+        assert (server.header("X-Key"), server.header("X-Path")) == ([expected[0]], [expected[1]])
+
+
+def test_a_rest_api_s_context_has_no_route_key(gateway: Running, server: Backend) -> None:
+    """That is the other kind's; the path has the stage."""
+    mapped = {f"integration.request.header.X-{name}": f"context.{name}" for name in ("routeKey", "path")}
+    api = gateway.api(f"{server.url}/", requestParameters=mapped)
+
+    assert gateway.call("GET", gateway.path(api, "/pets")).status == 200
+    assert (server.header("X-routeKey"), server.header("X-path")) == ([], ["/prod/pets"])
+
+
 def test_an_http_api_s_refusals(gateway: Running, server: Backend) -> None:
     created = gateway.perform_v2("CreateApi", name="web", protocolType="HTTP", target=server.url, routeKey="GET /pets")
     api = created["apiId"]

@@ -42,7 +42,7 @@ def asked(client_cert: Mapping[str, Any] | None = CLIENT_CERT, *, stage: str = "
         extended_request_id="x",
         moment=datetime(2020, 3, 12, 19, 3, 58, 390_000, UTC),
         http_method="GET",
-        path=f"/{stage}/pets/a%20b",
+        path="/pets/a%20b" if stage == "$default" else f"/{stage}/pets/a%20b",
         resource_id="05c7jb",
         resource_path="/pets/{id}" if verb else "$default",
         domain_name="api.example.com",

@@ -225,7 +225,7 @@ def test_an_http_api_takes_the_most_exact_route(request_line: str, key: str) -> 
 
     endpoint = router.route(Address("web", "$default", path), verb).endpoint
 
-    assert f"{endpoint.verb} {endpoint.resource_path}".strip() == key
+    assert endpoint.route_key == key
 
 
 @pytest.mark.parametrize(
