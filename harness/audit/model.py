@@ -24,7 +24,7 @@ class Unread:
     why: str
     """One line, with the operation's name and AWS's code."""
     unsupported: bool = False
-    """The endpoint has no such operation (an emulator that answers 501): there is nothing to judge."""
+    """The endpoint has no such operation (an emulator that answers 501)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,7 +276,7 @@ def _not_emulated(account: Account) -> Iterator[Judgement]:
     concerned = {"domainnames": (DEFAULT_ENDPOINT, SECURITY_POLICY, DOMAIN_STATUS, TRUSTSTORE), "apis": (HTTP_API,)}
     for kind, why in account.not_emulated.items():
         for check in concerned[kind]:
-            yield Judgement(check, account.names.arn(kind), Result.SKIPPED, f"not assessed: {why}")
+            yield Judgement(check, account.names.arn(kind), Result.INCONCLUSIVE, f"not assessed: {why}")
 
 
 # --- words

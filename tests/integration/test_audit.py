@@ -6,18 +6,15 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from pytest_mtls import MockGateway, new_hierarchy
+from pytest_mtls import MockGateway
 from pytest_mtls.harness.audit import run as run_module
 from pytest_mtls.harness.audit.model import Account, Api, Kind
 from pytest_mtls.harness.audit.report import Place
@@ -27,14 +24,9 @@ from pytest_mtls.harness.audit.sdk import Clients, connect
 from pytest_mtls.harness.audit.terminal import Progress
 from pytest_mtls.harness.backend.ports import free_port
 from pytest_mtls.harness.cli import main
-from pytest_mtls.harness.gateway.facade import running
-from pytest_mtls.harness.gateway.gateway import Options
 from pytest_mtls.harness.pki.gateway_certificate import gateway_credential
-from pytest_mtls.harness.pki.truststore import Truststore
-from pytest_mtls.harness.wait import poll_until
 
-from .audits import BACKEND, SCHEMA, VALIDATOR, configure_aws
-from .gateway.sdk import few_keys
+from .audits import BACKEND, SCHEMA, VALIDATOR, Auditing, auditing, configure_aws, fail
 
 PLACE = Place(region="eu-west-1", endpoint="https://apigateway.eu-west-1.amazonaws.com")
 
@@ -45,45 +37,10 @@ def _aws(monkeypatch: pytest.MonkeyPatch) -> None:
     configure_aws(monkeypatch)
 
 
-@dataclass(frozen=True)
-class Audit:
-    """What came of one."""
-
-    code: int
-    report: dict[str, Any]
-
-    def of(self, check: str) -> dict[str, str]:
-        """The outcomes of a check by the path of the resource."""
-        found = [one for one in self.report["outcomes"] if one["id"] == f"audit/{check}"]
-        return {one["resource"].partition("::/")[2] or one["resource"]: one["outcome"] for one in found}
-
-    def reason(self, check: str) -> str:
-        """The reason of the check's only outcome."""
-        (reason,) = {one["reason"] for one in self.report["outcomes"] if one["id"] == f"audit/{check}"}
-        return str(reason)
-
-
-Auditing = Callable[..., Audit]
-
-
 @pytest.fixture
 def audit(mtls_gateway: MockGateway, tmp_path: Path) -> Auditing:
-    """Runs the command on the mock; its report is held against the schema."""
-
-    def carry_out(*options: str) -> Audit:
-        path = tmp_path / "audit.json"
-        code = main(["audit", "--endpoint-url", mtls_gateway.endpoint, "--json", str(path), *options])
-        report = json.loads(path.read_text("utf-8"))
-        VALIDATOR.validate(report)
-        return Audit(code, report)
-
-    return carry_out
-
-
-def fail(gateway: MockGateway, operation: str, status: int, code: str) -> None:
-    """Let *operation* fail from now on."""
-    fault = {"operation": operation, "status": status, "code": code, "times": 1000}
-    httpx.put(f"{gateway.endpoint}/_mtls/faults", json={"errors": [fault]}, trust_env=False).raise_for_status()
+    """Runs the command on the mock."""
+    return auditing(mtls_gateway, tmp_path / "audit.json")
 
 
 # --- findings appear, and disappear once mended
@@ -226,53 +183,6 @@ def test_a_stage_that_calls_no_http_backend_is_not_judged(mtls_gateway: MockGate
     saw = audit()
 
     assert (saw.code, saw.of("client-certificate-attached")) == (0, {f"restapis/{made['id']}/stages/prod": "skipped"})
-
-
-def test_a_domain_with_mutual_tls_before_an_open_default_endpoint(tmp_path: Path, audit: Auditing) -> None:
-    """Closed, and with the truststore at hand, everything is in order; an expired member is a warning."""
-    (tmp_path / "bucket").mkdir()
-    trusted, path = new_hierarchy(2).certificates, tmp_path / "bucket" / "trust.pem"
-    Truststore.of(trusted).write(path)
-    with running(Options(s3_root=tmp_path), few_keys()) as gateway:
-        stage = gateway.proxy_api(BACKEND).stage("prod")
-        stage.attach(gateway.generate_client_certificate())
-        made = make_domain(gateway, stage.api.id)
-        given = ("--endpoint-url", gateway.endpoint, "--truststore", f"{made}={path}")
-        before = audit(*given)
-        change = {"op": "replace", "path": "/disableExecuteApiEndpoint", "value": "true"}
-        gateway.perform("UpdateRestApi", restApiId=stage.api.id, patchOperations=[change])
-        after = audit(*given)
-        expired = gateway_credential(
-            not_after=datetime.now(UTC) - timedelta(days=1), not_before=datetime(2024, 1, 1, tzinfo=UTC)
-        )
-        Truststore.of([*trusted, expired.leaf]).write(path)
-        warned = audit(*given)
-
-    place = f"restapis/{stage.api.id}"
-    assert (before.code, before.of("default-endpoint-disabled")) == (1, {place: "failed"})
-    assert (after.code, after.of("default-endpoint-disabled")) == (0, {place: "passed"})
-    assert after.report["summary"]["passed"] == len(after.report["outcomes"]) == 7
-    assert (warned.code, warned.of("truststore-members")) == (0, {f"domainnames/{made}": "warned"})
-    assert "CN=ApiGateway,L=Seattle,C=US: expired on" in warned.reason("truststore-members")
-
-
-def make_domain(gateway: MockGateway, api: str) -> str:
-    """A domain with mutual TLS that leads to *api*, in force; skips the test where the mock has no domains."""
-    name = "api.example.test"
-    try:
-        gateway.perform(
-            "CreateDomainName",
-            domainName=name,
-            regionalCertificateArn="arn:aws:acm:us-east-1:123456789012:certificate/6ac1c8a5-1111-2222-3333-444444444444",
-            endpointConfiguration={"types": ["REGIONAL"]},
-            securityPolicy="TLS_1_2",
-            mutualTlsAuthentication={"truststoreUri": "s3://bucket/trust.pem"},
-        )
-    except TypeError as error:
-        pytest.skip(f"needs a mock gateway with custom domains: {error}")
-    gateway.perform("CreateBasePathMapping", domainName=name, restApiId=api, stage="prod")
-    assert poll_until(lambda: gateway.perform("GetDomainName", domainName=name)["domainNameStatus"] == "AVAILABLE", 10)
-    return name
 
 
 def test_nothing_is_changed(mtls_gateway: MockGateway, audit: Auditing) -> None:

@@ -316,12 +316,12 @@ def test_an_empty_truststore_does_not_pass() -> None:
     assert problems_of(Truststore(), NOW) == ["it holds no certificate"]
 
 
-def test_what_an_emulator_does_not_know_is_skipped_and_told() -> None:
-    """Never a pass."""
+def test_what_an_emulator_does_not_know_is_inconclusive_and_told() -> None:
+    """Never a pass, as everything else that is not answered."""
     found = judge(account(not_emulated={"domainnames": "GetDomainNames: NotImplementedException: x"}), TERMS)
 
     assert len(found) == 4
-    assert {(one.outcome.value, one.resource) for one in found} == {("skipped", NAMES.arn("domainnames"))}
+    assert {(one.outcome.value, one.resource) for one in found} == {("inconclusive", NAMES.arn("domainnames"))}
 
 
 # --- levels, result
