@@ -154,9 +154,10 @@ class FrontDoor:
     # --- the log
 
     def _note_closed(self, connection: FrontDoorConnection) -> None:
-        door = connection.door
-        waiting = door is not None and door.trust is None
-        self._note(connection, "closed", "the domain name is not AVAILABLE yet" if waiting else None, None)
+        door, reason = connection.door, connection.failure
+        if reason is None and door is not None and door.trust is None:
+            reason = "the domain name is not AVAILABLE yet"
+        self._note(connection, "closed", reason, None)
 
     def _note(self, connection: FrontDoorConnection, outcome: str, reason: str | None, request_id: str | None) -> None:
         door, certificate = connection.door, connection.peer.certificate

@@ -48,7 +48,7 @@ class FrontDoorPeer(ServedPeer):
 class FrontDoorConnection(TlsServerProtocol):
     """One connection to the TLS port. *choose* gives the door for a server name, None where there is no such domain.
 
-    *closed* is told of every one that ended for want of a certificate, *ended* of every one that is gone.
+    *closed* is told of every one to a domain with mutual TLS that ended before HTTP began, *ended* of every one that is gone.
     """
 
     def __init__(
@@ -66,6 +66,8 @@ class FrontDoorConnection(TlsServerProtocol):
         self.busy = 0
         """Requests that are being answered."""
         self.is_retired = False
+        self.failure: str | None = None
+        """Why the handshake failed, if it did."""
         self._choose, self._closed, self._ended = choose, closed, ended
 
     @staticmethod
@@ -97,22 +99,51 @@ class FrontDoorConnection(TlsServerProtocol):
         self._ended(self)
 
     def _shake_hands(self) -> None:
-        self._tls.do_handshake()
+        try:
+            self._tls.do_handshake()
+        except SSL.WantReadError:
+            raise
+        except SSL.Error as error:
+            self._note_failure(error)
+            raise
         self._cancel_timer()
-        presented = self._tls.get_peer_certificate()
-        self.peer.tls_version = self._tls.get_protocol_version_name()
+        presented = self._note_client()
         door = self.door
-        if door is not None and door.is_mutual and (presented is None or door.trust is None):
+        if door is not None and door.is_mutual and (not presented or door.trust is None):
             # Our side of the handshake lies in the BIO still; it stays there, as API Gateway's does.
             self.cut()
             self._closed(self)
             return
-        self.peer.certificate = None if presented is None else _readable(presented)
         self._begin()
+
+    def _note_client(self) -> bool:
+        """Keep what the handshake told of the client; returns whether it presented a certificate."""
+        presented = self._tls.get_peer_certificate()
+        self.peer.tls_version = self._tls.get_protocol_version_name()
+        self.peer.certificate = None if presented is None else _readable(presented)
+        return presented is not None
+
+    def _note_failure(self, error: SSL.Error) -> None:
+        """Tell of a handshake that came to no end: what the client sent, or that it did not like what we sent."""
+        if self.door is not None and self.door.is_mutual and self.failure is None:
+            self.failure = _told(error)
+            self._note_client()
+            self._closed(self)
 
 
 def _take(*_: object) -> bool:
     return True
+
+
+def _told(error: SSL.Error) -> str:
+    """Who ended the handshake, and OpenSSL's reasons: the last one is that of TLS, those before it are the details."""
+    found = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    reasons = [str(one[-1]) for one in found] or ["no reason given"]
+    _, alert, name = reasons[-1].partition(" alert ")
+    if alert:
+        return f"the client ended the TLS handshake: alert {name}"
+    details = f" ({reasons[0]})" if len(reasons) > 1 else ""
+    return f"TLS handshake failed: {reasons[-1]}{details}"
 
 
 def _readable(certificate: crypto.X509) -> x509.Certificate | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,6 +50,8 @@ class Caller:
     alerts: list[int] = field(default_factory=list)
     session: Any = None
     """To be resumed; a tuple of context and session."""
+    alter: Callable[[bytes], bytes] = bytes
+    """What becomes of our octets on their way out."""
     octets: int = 0
     flights: int = 0
     is_closed: bool = False
@@ -174,12 +178,15 @@ class Caller:
         self.tls.bio_write(data)
 
     def _flush(self) -> None:
-        try:
-            data = self.tls.bio_read(65_536)
-            self.flights += 1
-            self._raw.sendall(data)
-        except SSL.WantReadError:
+        data = b""
+        with suppress(SSL.WantReadError):
+            while True:
+                data += self.tls.bio_read(65_536)
+        if not data:
             return
+        self.flights += 1
+        try:
+            self._raw.sendall(self.alter(data))
         except OSError:
             self.is_closed = True
 

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import trustme
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from pytest_mtls import RevocationPki
 from pytest_mtls.harness.gateway.facade import Api, MockGateway
+from pytest_mtls.harness.pki import der
 from pytest_mtls.harness.pki.authority import Authority, Hierarchy, new_hierarchy
 from pytest_mtls.harness.pki.credential import Credential
 from pytest_mtls.harness.pki.defects import Sample, make_defect
 from pytest_mtls.harness.pki.gateway_certificate import gateway_credential
-from pytest_mtls.harness.pki.issue import with_extensions
+from pytest_mtls.harness.pki.issue import CA_EXTENSIONS, Extensions, issue, with_extensions
+from pytest_mtls.harness.pki.issue import self_signed as self_signed_certificate
+from pytest_mtls.harness.pki.keys import new_ec_key, new_rsa_key
 from pytest_mtls.harness.tls.observation import TlsVersion
 
 from .front_door_support import VERSIONS, twice_extended, visit
@@ -155,6 +161,57 @@ def unknown_critical_extension() -> Client:
     return replace(credential, leaf=leaf), hierarchy.certificates
 
 
+def under(
+    leaf_key: Any = None, authority_key: Any = None, *, authority: Extensions = CA_EXTENSIONS, name: str = "client"
+) -> tuple[Credential, x509.Certificate]:
+    """A leaf with a DNS name under a root with these extensions, without key identifiers."""
+    now, keys = datetime.now(UTC), (leaf_key or new_ec_key(), authority_key or new_ec_key())
+    names = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, one)]) for one in (name, "authority")]
+    ends = now - timedelta(days=1), now + timedelta(days=1)
+    root = self_signed_certificate(names[1], keys[1], *ends, extensions=authority)
+    alternative = (x509.SubjectAlternativeName([x509.DNSName(f"{name}.example")]), False)
+    leaf = issue(names[0], keys[0], *ends, issuer=names[1], issuer_key=keys[1], extensions=(alternative,))
+    return Credential(leaf, keys[0]), root
+
+
+def under_authority(*extensions: tuple[x509.ExtensionType, bool]) -> Callable[[], Client]:
+    """A leaf under a root whose further extensions speak against it."""
+
+    def make() -> Client:
+        credential, root = under(authority=(*CA_EXTENSIONS, *extensions))
+        return credential, (root,)
+
+    return make
+
+
+def keyed(new_key: Callable[[], Any]) -> Callable[[], Client]:
+    """A leaf with a key of a kind that API Gateway does not take."""
+
+    def make() -> Client:
+        credential, root = under(new_key())
+        return credential, (root,)
+
+    return make
+
+
+def signed_with_md5() -> Client:
+    """By an RSA authority; the two object identifiers differ in their last octet."""
+    key = new_rsa_key()
+    credential, root = under(authority_key=key)
+    tbs, algorithm, _ = der.split_certificate(credential.leaf)
+    sha256, md5 = bytes.fromhex("2a864886f70d01010b"), bytes.fromhex("2a864886f70d010104")
+    tbs, algorithm = tbs.replace(sha256, md5, 1), der.replace_last(algorithm, sha256, md5)
+    signature = key.sign(tbs, padding.PKCS1v15(), hashes.MD5())
+    return replace(credential, leaf=der.certificate_from_parts(tbs, algorithm, signature)), (root,)
+
+
+def no_signing() -> x509.KeyUsage:
+    """Of an authority that may sign CRLs alone."""
+    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    others = dict.fromkeys((*names, "key_cert_sign", "encipher_only", "decipher_only"), False)
+    return x509.KeyUsage(**others, crl_sign=True)
+
+
 ACCEPTED: dict[str, Callable[[], Client]] = {
     **{f"{depth} CA certificates": chain(depth) for depth in (1, 2, 3, 4)},
     "self-signed, itself in the truststore": self_signed,
@@ -171,10 +228,13 @@ REFUSED: dict[str, tuple[Callable[[], Client], str]] = {
     "intermediate missing": (middle_missing, "Could not find issuer for certificate"),
     "leaf pinned without its issuer": (pinned_leaf, "Could not find issuer for certificate"),
     "signed with SHA-1": (defect("sha1-signature"), "Client cert using an insecure Signature Algorithm"),
+    "signed with MD5": (signed_with_md5, "Client cert using an insecure Signature Algorithm"),
     "expired": (defect("expired"), "certificate has expired"),
     "early": (defect("not-yet-valid"), "certificate is not yet valid"),
     "5 CA certificates": (chain(5), "certificate chain too long"),
+    "issuer expired": (defect("expired-intermediate"), "Could not find issuer for certificate"),
     "RSA-1024": (defect("rsa-1024"), "Client cert using a weak or unsupported key"),
+    "Ed25519": (keyed(ed25519.Ed25519PrivateKey.generate), "Client cert using a weak or unsupported key"),
     "malformed": (malformed, "Client cert cannot be parsed"),
     "unknown critical extension": (
         unknown_critical_extension,
@@ -188,6 +248,14 @@ REFUSED: dict[str, tuple[Callable[[], Client], str]] = {
     ),
     "path length": (
         defect("path-length-violated"),
+        "an issuer breaks its constraints, or a critical extension is unknown",
+    ),
+    "name constraints": (
+        under_authority((x509.NameConstraints([x509.DNSName("other.example")], None), True)),
+        "an issuer breaks its constraints, or a critical extension is unknown",
+    ),
+    "issuer without keyCertSign": (
+        under_authority((no_signing(), True)),
         "an issuer breaks its constraints, or a critical extension is unknown",
     ),
 }
@@ -248,6 +316,21 @@ def test_connection_without_certificate_is_closed_in_silence(
 
     assert (seen.status, seen.alerts, seen.octets_after_certificate, seen.closed) == (None, (), 0, True)
     assert (_entry(gateway)["outcome"], _entry(gateway)["request_id"]) == ("closed", None)
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=str)
+def test_revoked_client_is_let_in_and_nobody_is_asked(
+    version: TlsVersion, gateway: MockGateway, api: Api, mtls_revocation: Callable[..., RevocationPki]
+) -> None:
+    """Revocation is not API Gateway's job, whatever the certificate says about where to ask."""
+    pki = mtls_revocation(depth=2)
+    credential = pki.issue()
+    pki.revoke(credential)
+    gateway.domain(NAME, truststore=pki.truststore, api=api)
+
+    assert visit(gateway, NAME, _alone(credential), version).status == 200
+    assert (_entry(gateway)["outcome"], _entry(gateway)["reason"]) == ("accepted", None)
+    assert [one.crl.requests + one.ocsp.requests for one in pki.authorities] == [0, 0]
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=str)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -334,24 +333,7 @@ def test_connections_are_closed_before_the_first_truststore_has_arrived(
     assert [entry["outcome"] for entry in gateway.log.front_door()] == ["closed"]
 
 
-# --- bad input
-
-
-def test_gateway_lives_on_after_nonsense(
-    gateway: MockGateway, api: Api, hierarchy: Hierarchy, client: Credential
-) -> None:
-    """No TLS at all; a Certificate message over OpenSSL's limit; the wrong key."""
-    import socket
-
-    gateway.domain(NAME, truststore=hierarchy.certificates, api=api)
-    with socket.create_connection(("127.0.0.1", gateway._gateway.tls_port), timeout=10) as raw:
-        raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        while raw.recv(4096):
-            continue
-    huge = replace(client, chain=hierarchy.certificates * 400)
-
-    assert visit(gateway, NAME, huge).status is None
-    assert visit(gateway, NAME, client).status == 200
+# --- the end of connections
 
 
 def test_streamed_answer_ends_before_the_connection_does(
