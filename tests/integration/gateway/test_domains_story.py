@@ -3,26 +3,52 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 from botocore.config import Config
+from moto.server import ThreadedMotoServer
 
 from pytest_mtls.harness.wait import poll_until
 
-from ..checks import require
-from ..runs import Runs
+from ..checks import clean_environment, require
+from ..runs import Run, Runs
+from .guarded import uri_of
 from .running import Backend, backend
 
-NAME = "api.example.com"
-SUBJECTS = {"RootCA": "/C=US/ST=Washington/L=Seattle/O=Example/CN=My Private CA", "my_client": "/C=US/CN=My Client"}
+NAME, BUCKET = "api.example.com", "your-name-ca-truststore"
+URI = f"s3://{BUCKET}/truststore.pem"
 
-pytestmark = pytest.mark.timeout(120)
+NINE = (
+    "openssl genrsa -out RootCA.key 4096",
+    "openssl req -new -x509 -days 3650 -key RootCA.key -out RootCA.pem",
+    "openssl genrsa -out my_client.key 2048",
+    "openssl req -new -key my_client.key -out my_client.csr",
+    "openssl x509 -req -in my_client.csr -CA RootCA.pem -CAkey RootCA.key -set_serial 01 -out my_client.pem"
+    " -days 3650 -sha256",
+    "cp RootCA.pem truststore.pem",
+    f"aws s3 mb s3://{BUCKET} --region us-east-1",
+    f"aws s3api put-bucket-versioning --bucket {BUCKET} --versioning-configuration Status=Enabled",
+    f"aws s3 cp truststore.pem s3://{BUCKET}/truststore.pem",
+)
+"""As they stand in the story, but for the one for intermediates, which it has none of."""
+ANSWERS = "US\nWashington\nSeattle\nAmazon Web Services\nSecurity\n{}\n" + "\n" * 5
+"""What is typed at OpenSSL's questions for a name; then no address, no password."""
+FIVE_FILES = ("RootCA.key", "RootCA.pem", "my_client.csr", "my_client.key", "my_client.pem")
+NO_ANSWER = {"1.2": (35,), "1.3": (52, 56)}
+"""curl's exit codes: 35 SSL_CONNECT_ERROR; 52 GOT_NOTHING and 56 RECV_ERROR, as a client's handshake ends first in TLS 1.3."""
+
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture
@@ -32,44 +58,121 @@ def behind() -> Iterator[Backend]:
         yield one
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A fresh folder, in which the certificates are made."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the first six commands were typed."""
     require("openssl")
+    folder = tmp_path_factory.mktemp("story")
+    for command in NINE[:6]:
+        shell(folder, command)
+    assert {path.name for path in folder.iterdir()} == {*FIVE_FILES, "truststore.pem"}
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    """A folder of a test's own, with the files of the story in it."""
     require("curl")
-    return tmp_path
+    return Path(shutil.copytree(made, tmp_path / "files"))
 
 
-def shell(folder: Path, *commands: str) -> None:
-    """The commands, as they stand in the story; OpenSSL asks for no name when it is given one."""
-    for command in commands:
-        words = command.split()
-        if "req" in words:
-            words += ["-subj", SUBJECTS["RootCA" if "-x509" in words else "my_client"]]
-        subprocess.run(words, cwd=folder, check=True, capture_output=True, timeout=60)
-
-
-def make_certificates(folder: Path) -> None:
-    """Steps 1 to 9."""
-    shell(
-        folder,
-        "openssl genrsa -out RootCA.key 4096",
-        "openssl req -new -x509 -days 3650 -key RootCA.key -out RootCA.pem",
-        "openssl genrsa -out my_client.key 2048",
-        "openssl req -new -key my_client.key -out my_client.csr",
-        "openssl x509 -req -in my_client.csr -CA RootCA.pem -CAkey RootCA.key -set_serial 01 -out my_client.pem"
-        " -days 3650 -sha256",
-        "cp RootCA.pem truststore.pem",
+def shell(folder: Path, command: str, **environment: str) -> str:
+    """A command of the story, typed in *folder*; what it printed."""
+    words = command.split()
+    owner = "My Private CA" if "-x509" in words else "My Client"
+    run = subprocess.run(
+        words,
+        cwd=folder,
+        env=clean_environment() | environment,
+        input=ANSWERS.format(owner),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
+    assert run.returncode == 0, f"{command}: {run.stderr}"
+    return run.stdout
+
+
+# --- where the bundle goes
+
+
+@contextmanager
+def s3_server() -> Iterator[str]:
+    """A real S3 server on loopback, without a bucket: its URL."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        url = "http://{}:{}".format(*server.get_host_and_port())
+        httpx.post(f"{url}/moto-api/reset", trust_env=False).raise_for_status()  # buckets are kept in this process
+        yield url
+    finally:
+        server.stop()
+
+
+def credentials(url: str) -> dict[str, str]:
+    """The AWS CLI's environment for that server, and none of the machine's."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
+    files = {"AWS_CONFIG_FILE": "/nonexistent/config", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent/credentials"}
+    return {"PATH": path, "AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1", "NO_PROXY": "*", **keys, **files}
+
+
+def upload(folder: Path, url: str, *commands: str) -> None:
+    """The commands for S3, by the AWS CLI."""
+    environment = credentials(url)
+    if shutil.which("aws", path=environment["PATH"]) is None:
+        require("aws")
+    for command in commands:
+        shell(folder, command, **environment)
+
+
+# --- the gateway, and who calls it
+
+
+@dataclass(frozen=True)
+class Process:
+    """A gateway as a process, and what came of it."""
+
+    told: dict[str, Any]
+    ended: list[Run]
+
+    def client(self, service: str) -> Any:
+        """boto3's, at the gateway."""
+        return client(service, self.told["endpoint"])
+
+
+def client(service: str, url: str) -> Any:
+    """boto3's, at *url*."""
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    config = Config(retries={"total_max_attempts": 1}, proxies={})
+    return boto3.client(  # type: ignore[call-overload, unused-ignore]
+        service, endpoint_url=url, region_name="us-east-1", config=config, **keys
+    )
+
+
+@contextmanager
+def gateway(folder: Path, *options: str, **environment: str) -> Iterator[Process]:
+    """``pytest-mtls gateway`` with these options; at the end of the block it is told to end."""
+    runs = Runs(folder)
+    process = runs.start("gateway", *options, "-v", **environment)
+    assert process.stdout is not None
+    one = Process(json.loads(process.stdout.readline()), [])
+    try:
+        yield one
+    finally:
+        process.terminate()
+        one.ended.append(runs.end(process, within=20))
 
 
 class Curl:
     """curl, for which the domain's name leads to the gateway."""
 
-    def __init__(self, folder: Path, told: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, told: dict[str, Any], version: str) -> None:
         place = told["custom_domain"]
         self._words = ["curl", "-sS", "--noproxy", "*", "--cacert", told["ca"], "-w", "\n%{http_code}", "-m", "20"]
         self._words += ["--connect-to", f"{NAME}:443:{place['host']}:{place['port']}"]
+        self._words += [f"--tlsv{version}", "--tls-max", version]
         self._folder = folder
 
     def __call__(self, *options: str) -> tuple[int, str]:
@@ -79,70 +182,187 @@ class Curl:
         return done.returncode, done.stdout.strip()
 
 
-def client(service: str, told: dict[str, Any]) -> Any:
-    """boto3's, at the gateway."""
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    config = Config(retries={"total_max_attempts": 1}, proxies={})
-    return boto3.client(  # type: ignore[call-overload, unused-ignore]
-        service, endpoint_url=told["endpoint"], region_name=told["region"], config=config, **keys
-    )
+MINE = ("--key", "my_client.key", "--cert", "my_client.pem")
+
+
+# --- the story
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_story_with_a_folder_for_s3(version: str, folder: Path, behind: Backend) -> None:
-    """Without certificate no answer, with it 200; then the default endpoint is closed."""
-    make_certificates(folder)
-    bucket = folder / "s3" / "your-name-ca-truststore"
+def test_story_with_an_s3_server(version: str, folder: Path, behind: Backend) -> None:
+    """All nine commands as they stand there; then what each caller sees, step by step."""
+    with s3_server() as url:
+        upload(folder, url, *NINE[6:])
+        with gateway(folder, "--s3-endpoint", url, **credentials(url)) as process:
+            tell_the_story(process, Curl(folder, process.told, version), folder, behind, version)
+    (ended,) = process.ended
+
+    assert (ended.code, ended.out, ended.left) == (0, "", ())
+    assert "Access denied. Reason: self signed certificate" in ended.err
+    assert "PRIVATE KEY" not in ended.err
+
+
+def test_story_with_a_folder_for_s3(folder: Path, behind: Backend) -> None:
+    """``--s3-root`` in place of the server; the folder is left alone."""
+    bucket = folder / "s3" / BUCKET
     bucket.mkdir(parents=True)
     shutil.copy(folder / "truststore.pem", bucket / "truststore.pem")  # aws s3 cp
-    runs = Runs(folder)
-    process = runs.start("gateway", "--s3-root", str(folder / "s3"), "-v")
-    assert process.stdout is not None
-    told = json.loads(process.stdout.readline())
-    try:
-        tell_the_story(told, Curl(folder, told), behind, version)
-    finally:
-        process.terminate()
-        ended = runs.end(process, within=20)
+    with gateway(folder, "--s3-root", str(folder / "s3")) as process:
+        tell_the_story(process, Curl(folder, process.told, "1.3"), folder, behind, "1.3")
 
-    assert ended.code == 0
-    assert "Access denied. Reason: self signed certificate" in ended.err
-    assert (bucket / "truststore.pem").exists()
+    assert process.ended[0].code == 0
+    assert [path.name for path in bucket.iterdir()] == ["truststore.pem"]
 
 
-def tell_the_story(told: dict[str, Any], curl: Curl, behind: Backend, version: str) -> None:
+def tell_the_story(process: Process, curl: Curl, folder: Path, behind: Backend, version: str) -> None:
     """From an API with a domain to mutual TLS on it, and nothing beside it."""
-    tls = [f"--tlsv{version}", "--tls-max", version]
-    v2 = client("apigatewayv2", told)
+    v2 = process.client("apigatewayv2")
     api = v2.create_api(Name="story", ProtocolType="HTTP", Target=behind.url)["ApiId"]
     certificate = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
     v2.create_domain_name(DomainName=NAME, DomainNameConfigurations=[{"CertificateArn": certificate}])
     v2.create_api_mapping(DomainName=NAME, ApiId=api, Stage="$default")
-    assert curl(*tls) == (0, "ok\n200")
+    assert curl() == (0, "ok\n200")  # "test … that the API works without mutual TLS"
 
-    uri = "s3://your-name-ca-truststore/truststore.pem"
-    changed = v2.update_domain_name(DomainName=NAME, MutualTlsAuthentication={"TruststoreUri": uri})
+    changed = v2.update_domain_name(DomainName=NAME, MutualTlsAuthentication={"TruststoreUri": URI})
     assert changed["DomainNameConfigurations"][0]["DomainNameStatus"] == "UPDATING"
     assert "TruststoreWarnings" not in changed["MutualTlsAuthentication"]
-    assert poll_until(lambda: _status(v2) == "AVAILABLE", 20)
-    code, shown = curl(*tls)
-    assert (code in (35, 52, 56), shown) == (True, "000")
-    assert curl(*tls, "--key", "my_client.key", "--cert", "my_client.pem") == (0, "ok\n200")
-    mine = ["--key", "RootCA.key", "--cert", "other.pem"]
-    shell(curl._folder, "openssl req -new -x509 -days 1 -key RootCA.key -out other.pem")
-    assert curl(*tls, *mine) == (0, '{"message":"Forbidden"}\n403')
+    assert poll_until(lambda: status_of(v2) == "AVAILABLE", 20)
+    code, shown = curl()  # "test … again without modifying the request"
+    assert (code in NO_ANSWER[version], shown) == (True, "000")
+    assert curl(*MINE) == (0, "ok\n200")
+    shell(folder, "openssl req -new -x509 -days 1 -key RootCA.key -out other.pem")
+    assert curl("--key", "RootCA.key", "--cert", "other.pem") == (0, '{"message":"Forbidden"}\n403')
 
-    default = f"{told['endpoint']}/_aws/execute-api/{api}/$default/pets"
-    assert _plainly(default) == "200"
-    v2.update_api(ApiId=api, DisableExecuteApiEndpoint=True)
-    assert _plainly(default) == "404"
-    assert curl(*tls, "--key", "my_client.key", "--cert", "my_client.pem") == (0, "ok\n200")
+    default = f"{process.told['endpoint']}/_aws/execute-api/{api}/$default/pets"
+    assert plainly(default) == "200"
+    v2.update_api(ApiId=api, DisableExecuteApiEndpoint=True)  # "disable the default endpoint"
+    assert plainly(default) == "404"
+    assert curl(*MINE) == (0, "ok\n200")
 
 
-def _status(v2: Any) -> str:
+def status_of(v2: Any) -> str:
+    """``DomainNameStatus``."""
     return str(v2.get_domain_name(DomainName=NAME)["DomainNameConfigurations"][0]["DomainNameStatus"])
 
 
-def _plainly(url: str) -> str:
+def plainly(url: str) -> str:
+    """The status that curl sees at the default endpoint."""
     words = ["curl", "-sS", "--noproxy", "*", "-o", "/dev/null", "-w", "%{http_code}", "-m", "20", url]
     return subprocess.run(words, capture_output=True, text=True, timeout=30, check=True).stdout
+
+
+# --- what the story says besides
+
+
+AUTHORIZER = """\
+def handler(event, context):
+    return {"isAuthorized": True}
+"""
+
+
+def test_authorizer_is_told_of_the_story_s_client(folder: Path, behind: Backend) -> None:
+    """The event's ``clientCert`` is the one that the story prints, but for PEM and dates, which are this certificate's."""
+    bucket = folder / "s3" / BUCKET
+    bucket.mkdir(parents=True)
+    shutil.copy(folder / "truststore.pem", bucket / "truststore.pem")
+    (folder / "story_authorizer.py").write_text(AUTHORIZER)
+    options = (
+        "--s3-root",
+        str(folder / "s3"),
+        "--function",
+        "f=story_authorizer:handler",
+        "--set",
+        "domain_update_ms=0",
+    )
+    with gateway(folder, *options, PYTHONPATH=str(folder)) as process:
+        v2 = process.client("apigatewayv2")
+        api = v2.create_api(Name="story", ProtocolType="HTTP", Target=behind.url)["ApiId"]
+        guard(v2, api)
+        v2.create_domain_name(
+            DomainName=NAME,
+            DomainNameConfigurations=[{"CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/1"}],
+            MutualTlsAuthentication={"TruststoreUri": URI},
+        )
+        v2.create_api_mapping(DomainName=NAME, ApiId=api, Stage="$default")
+        assert Curl(folder, process.told, "1.3")(*MINE) == (0, "ok\n200")
+        entries = json.loads(said(f"{process.told['endpoint']}/_mtls/log?kind=authorizer"))["entries"]
+    (event,) = (entry["event"] for entry in entries)
+    told = event["requestContext"]["authentication"]["clientCert"]
+    known = shell(folder, "openssl x509 -in my_client.pem -noout -dates").splitlines()
+    place = "C=US,ST=Washington,L=Seattle,O=Amazon Web Services,OU=Security"
+
+    assert told == {
+        "clientCertPem": (folder / "my_client.pem").read_text(),
+        "issuerDN": f"{place},CN=My Private CA",
+        "serialNumber": "1",
+        "subjectDN": f"{place},CN=My Client",
+        "validity": {
+            "notAfter": known[1].removeprefix("notAfter="),
+            "notBefore": known[0].removeprefix("notBefore="),
+        },
+    }
+
+
+def guard(v2: Any, api: str) -> None:
+    """Put the API's only route behind an authorizer with payload 2.0."""
+    authorizer = v2.create_authorizer(
+        ApiId=api,
+        Name="a",
+        AuthorizerType="REQUEST",
+        AuthorizerUri=uri_of("f"),
+        AuthorizerPayloadFormatVersion="2.0",
+        EnableSimpleResponses=True,
+        AuthorizerResultTtlInSeconds=0,
+        IdentitySource=[],
+    )["AuthorizerId"]
+    (route,) = v2.get_routes(ApiId=api)["Items"]
+    v2.update_route(ApiId=api, RouteId=route["RouteId"], AuthorizationType="CUSTOM", AuthorizerId=authorizer)
+
+
+def said(url: str) -> str:
+    """The body that curl gets."""
+    words = ["curl", "-sS", "--noproxy", "*", "-m", "20", url]
+    return subprocess.run(words, capture_output=True, text=True, timeout=30, check=True).stdout
+
+
+def test_version_of_the_bundle_is_the_one_that_was_named(folder: Path) -> None:
+    """An older one, the newest, one that does not exist; a bucket that does not exist."""
+    shell(folder, "openssl req -new -x509 -days 1 -key my_client.key -out other.pem")
+    with s3_server() as url:
+        s3 = client("s3", url)
+        s3.create_bucket(Bucket=BUCKET)
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        oldest, newest = (
+            s3.put_object(Bucket=BUCKET, Key="truststore.pem", Body=(folder / name).read_bytes())["VersionId"]
+            for name in ("truststore.pem", "other.pem")
+        )
+        with gateway(folder, "--s3-endpoint", url, "--set", "domain_update_ms=0", **credentials(url)) as process:
+            v1, curl = process.client("apigateway"), Curl(folder, process.told, "1.3")
+            seen = []
+            for version in ({"truststoreVersion": oldest}, {"truststoreVersion": newest}, {}):
+                create_domain(v1, {"truststoreUri": URI, **version})
+                seen.append(curl(*MINE))
+                v1.delete_domain_name(domainName=NAME)
+            for mutual in (
+                {"truststoreUri": URI, "truststoreVersion": "0123456789abcdef"},
+                {"truststoreUri": "s3://nobodys-bucket/truststore.pem"},
+            ):
+                with pytest.raises(
+                    v1.exceptions.BadRequestException, match="cannot be read: no such object or version"
+                ):
+                    create_domain(v1, mutual)
+            log = json.loads(said(f"{process.told['endpoint']}/_mtls/log?kind=front_door"))["entries"]
+
+    assert seen == [(0, '{"message":"Forbidden"}\n403')] * 3  # nothing is mapped; the log tells whom it let in
+    assert [entry["outcome"] for entry in log] == ["accepted", "forbidden", "forbidden"]
+
+
+def create_domain(v1: Any, mutual: dict[str, str]) -> None:
+    """CreateDomainName."""
+    v1.create_domain_name(
+        domainName=NAME,
+        regionalCertificateArn="arn:aws:acm:us-east-1:123456789012:certificate/1",
+        endpointConfiguration={"types": ["REGIONAL"]},
+        securityPolicy="TLS_1_2",
+        mutualTlsAuthentication=mutual,
+    )

@@ -58,7 +58,7 @@ def api(gateway: MockGateway, behind: Backend, hierarchy: Hierarchy) -> Api:
 
 def noted(gateway: MockGateway, hierarchy: Hierarchy) -> list[dict[str, Any]]:
     """What the log has of the bad client; a good one is let in after it."""
-    entries = gateway.log.front_door()
+    entries = [dict(entry) for entry in gateway.log.front_door()]
     assert visit(gateway, NAME, hierarchy.issue()).status == 200
     return entries
 
@@ -66,7 +66,7 @@ def noted(gateway: MockGateway, hierarchy: Hierarchy) -> list[dict[str, Any]]:
 def closed(reason: str, version: TlsVersion) -> dict[str, Any]:
     """The members of an entry that a failed handshake has in common."""
     shown = {TlsVersion.TLS12: "TLSv1.2", TlsVersion.TLS13: "TLSv1.3"}[version]
-    common = {"domain": NAME, "outcome": "closed", "request_id": None, "execution_log": []}
+    common: dict[str, Any] = {"domain": NAME, "outcome": "closed", "request_id": None, "execution_log": []}
     return {**common, "reason": reason, "tls_version": shown}
 
 
