@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -75,13 +75,14 @@ class Caller:
     def __exit__(self, *_: object) -> None:
         self._raw.close()
 
-    def get(self, path: str = "/", host: str | None = None) -> Seen:
-        """A request on this connection, and its answer."""
+    def get(self, path: str = "/", host: str | None = None, *lines: str) -> Seen:
+        """A request on this connection, with more header *lines*, and its answer."""
         host = host if host is not None else f"{self.name}:{self.gateway._gateway.tls_port}"
         data = b""
         if not self.is_closed:
             try:
-                self.tls.send(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                head = "\r\n".join((f"GET {path} HTTP/1.1", f"Host: {host}", *lines))
+                self.tls.send(f"{head}\r\n\r\n".encode())
                 self._flush()
             except (SSL.Error, OSError):
                 self.is_closed = True
@@ -209,10 +210,11 @@ def visit(
     *,
     path: str = "/",
     host: str | None = None,
+    headers: Sequence[str] = (),
 ) -> Seen:
     """One request on a connection of its own."""
     with Caller(gateway, name, credential, version) as caller:
-        return caller.get(path, host)
+        return caller.get(path, host, *headers)
 
 
 def twice_extended() -> Credential:
