@@ -84,7 +84,7 @@ class Server(Objects):
                     return _none(where)
                 return bad_request(f"Truststore {where} cannot be read: the S3 server answered {answer.status}")
         except TimeoutError:
-            return bad_request(f"Truststore {where} cannot be read: no answer from the S3 server in {_SECONDS:.0f} s")
+            return bad_request(f"Truststore {where} cannot be read: no answer from the S3 server in {_SECONDS:g} s")
         except (aiohttp.ClientError, OSError, ValueError):
             return bad_request(f"Truststore {where} cannot be read: no answer from the S3 server at {self.endpoint}")
 

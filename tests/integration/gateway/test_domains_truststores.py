@@ -192,18 +192,6 @@ def test_get_is_signed_when_credentials_stand_in_the_environment(
     assert b"not-in-any-log" not in store.requests[0]
 
 
-@pytest.mark.parametrize(
-    ("status", "text"),
-    [(403, "answered 403"), (404, "no such object"), (500, "answered 500"), (301, "answered 301")],
-)
-def test_server_that_refuses(status: int, text: str, store: Backend, at_server: MockGateway) -> None:
-    """400, with the reason; the gateway lives."""
-    store.answer = answer(status, b"<Error/>", "Location: http://127.0.0.1:1/")
-
-    assert text in refused(lambda: create(at_server))
-    assert at_server.perform("GetDomainNames")["item"] == []
-
-
 def test_server_that_is_gone() -> None:
     """Nobody listens."""
     with running(Options(s3_endpoint="http://127.0.0.1:1")) as gateway:
