@@ -81,8 +81,8 @@ class Caller:
         data = b""
         if not self.is_closed:
             try:
-                head = "\r\n".join((f"GET {path} HTTP/1.1", f"Host: {host}", *lines))
-                self.tls.send(f"{head}\r\n\r\n".encode())
+                request = "\r\n".join((f"GET {path} HTTP/1.1", f"Host: {host}", *lines))
+                self.tls.send(f"{request}\r\n\r\n".encode())
                 self._flush()
             except (SSL.Error, OSError):
                 self.is_closed = True
