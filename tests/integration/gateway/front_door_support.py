@@ -75,14 +75,14 @@ class Caller:
     def __exit__(self, *_: object) -> None:
         self._raw.close()
 
-    def get(self, path: str = "/", host: str | None = None, *lines: str) -> Seen:
-        """A request on this connection, with more header *lines*, and its answer."""
+    def get(self, path: str = "/", host: str | None = None, *headers: str) -> Seen:
+        """A request on this connection, with more *headers* (whole lines), and its answer."""
         host = host if host is not None else f"{self.name}:{self.gateway._gateway.tls_port}"
         data = b""
         if not self.is_closed:
             try:
-                request = "\r\n".join((f"GET {path} HTTP/1.1", f"Host: {host}", *lines))
-                self.tls.send(f"{request}\r\n\r\n".encode())
+                request = [f"GET {path} HTTP/1.1", f"Host: {host}", *headers, "", ""]
+                self.tls.send("\r\n".join(request).encode())
                 self._flush()
             except (SSL.Error, OSError):
                 self.is_closed = True
@@ -91,8 +91,8 @@ class Caller:
             return self._seen(None)
         head, _, body = data.partition(b"\r\n\r\n")
         status, *lines = head.decode().split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        return self._seen(int(status.split()[1]), headers.get("x-amzn-errortype"), body)
+        given = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        return self._seen(int(status.split()[1]), given.get("x-amzn-errortype"), body)
 
     def wait_for_close(self) -> bool:
         """Whether the gateway closes this connection within the time limit."""
