@@ -42,7 +42,7 @@ def serve(values: Mapping[str, Any], *, say: Callable[[str], object]) -> None:
         logging.getLogger("pytest_mtls.gateway").addHandler(logging.StreamHandler(sys.stderr))
     gateway = Gateway(options, new_log=_SpokenLog if verbose else Log)
     ready_file = values.get("ready_file")
-    ready_file = None if ready_file is None else _writable(Path(ready_file))
+    ready_file = None if ready_file is None else _writable(ready_file)
     stdout = sys.stdout
 
     def say_aloud(line: str) -> None:
@@ -97,7 +97,7 @@ def parse(values: Mapping[str, Any]) -> Options:
         tls_port=_port(values, "tls_port"),
         region=_fitting(values, "region", r"[a-z]{2,}(?:-[a-z0-9]+)+", "us-east-1", "a region like us-east-1"),
         account_id=_fitting(values, "account_id", r"[0-9]{12}", "123456789012", "twelve digits"),
-        s3_root=None if values.get("s3_root") is None else _folder(Path(values["s3_root"])),
+        s3_root=None if values.get("s3_root") is None else _folder(values["s3_root"]),
         s3_endpoint=None if values.get("s3_endpoint") is None else _url(values["s3_endpoint"]),
         ca_bundle=tuple(one for path in values.get("ca_bundle", ()) for one in _certificates(Path(path))),
         resolve=dict(_place(word) for word in values.get("resolve", ())),
@@ -116,7 +116,7 @@ def _fitting(values: Mapping[str, Any], name: str, pattern: str, default: str, e
 
 
 def _port(values: Mapping[str, Any], name: str) -> int:
-    text = str(values.get(name) or "0")
+    text = "0" if values.get(name) is None else str(values[name])
     if not (text.isascii() and text.isdigit() and len(text) <= 5) or int(text) > 65_535:
         raise UsageError(
             f"--{name.replace('_', '-')} ({text}): expected a number from 0 to 65535. Leave it out for a free one."
@@ -124,19 +124,27 @@ def _port(values: Mapping[str, Any], name: str) -> int:
     return int(text)
 
 
-def _folder(path: Path) -> Path:
-    if not path.is_dir():
-        raise UsageError(f"--s3-root ({path}): expected a folder, saw none. Make it, or leave the option out.")
+def _folder(text: str) -> Path:
+    path = Path(text)
+    if not text or not path.is_dir():  # an empty one, of a variable that is not set, would be the working directory
+        saw = "something else" if text and path.exists() else "none"
+        raise UsageError(f"--s3-root ({text}): expected a folder, saw {saw}. Make it, or leave the option out.")
     return path.absolute()
 
 
 def _url(text: str) -> str:
     try:
-        fits = urlsplit(text).scheme in ("http", "https") and bool(urlsplit(text).hostname)
+        parts = urlsplit(text)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0  # reading it checks it
     except ValueError:
         fits = False
     if not fits:
         raise UsageError(f"--s3-endpoint ({text}): expected http://… or https://…. Give the S3 server's URL.")
+    if parts.username is not None or parts.query or parts.fragment:  # what stands there could be a secret: not shown
+        raise UsageError(
+            f"--s3-endpoint ({parts.scheme}://{parts.hostname}…): expected scheme, host and port, saw more. "
+            "Give credentials by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )
     return text
 
 
@@ -169,9 +177,11 @@ def _function(word: str) -> tuple[str, Function]:
         return name, imported(word, target)
 
 
-def _writable(path: Path) -> Path:
-    if not path.parent.is_dir() or path.is_dir():
-        raise UsageError(f"--ready-file ({path}): expected a file in an existing folder, saw none. Make the folder.")
+def _writable(text: str) -> Path:
+    path = Path(text)
+    if not text or not path.parent.is_dir() or path.is_dir():
+        saw = "a folder" if text and path.is_dir() else "none"
+        raise UsageError(f"--ready-file ({text}): expected a file in an existing folder, saw {saw}. Name another one.")
     return path.absolute()
 
 

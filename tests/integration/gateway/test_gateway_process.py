@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from pytest_mtls.harness.backend.ports import free_port
 from pytest_mtls.harness.cli import main
 from pytest_mtls.harness.gateway import foreground
 from pytest_mtls.harness.wait import poll_until
@@ -343,6 +344,16 @@ USAGE: dict[str, tuple[str, ...]] = {
     "an unfit value": ("--set", "alert_status=200"),
     "a setting without value": ("--set", "linger_ms"),
     "a ready file in no folder": ("--ready-file", "nothing/ready.json"),
+    "a ready file that is a folder": ("--ready-file", "."),
+    "an empty ready file": ("--ready-file", ""),
+    "an empty folder": ("--s3-root", ""),
+    "a folder that is a file": ("--s3-root", "text.pem"),
+    "an empty S3 endpoint": ("--s3-endpoint", ""),
+    "an S3 endpoint with a port that is none": ("--s3-endpoint", "http://localhost:s3"),
+    "an S3 endpoint with too large a port": ("--s3-endpoint", "http://localhost:90000"),
+    "an S3 endpoint with credentials": ("--s3-endpoint", "http://me:secret@localhost:9000"),
+    "an S3 endpoint with a query": ("--s3-endpoint", "http://localhost:9000/?secret=x"),
+    "an empty port": ("--port", ""),
 }
 
 
@@ -360,6 +371,16 @@ def test_what_cannot_be_used_is_said_in_one_line(
     assert said.err.startswith("pytest-mtls: ")
     assert said.err.count("\n") == 1
     assert arguments[0].removeprefix("--") in said.err
+    assert "secret" not in said.err
+
+
+def test_one_port_for_both_is_in_use(runs: Runs) -> None:
+    port = str(free_port())
+    run = runs("gateway", "--port", port, "--tls-port", port)
+
+    assert (run.code in (2, 3), run.out, run.left) == (True, "", ())
+    assert run.err.startswith(f"pytest-mtls: --tls-port (127.0.0.1:{port}): expected an address to listen on")
+    assert run.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("option", ["--port", "--tls-port"])
