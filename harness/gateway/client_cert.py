@@ -13,6 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from .context import MONTHS
 from .settings import Settings
+from .truststores import quiet
 
 __all__ = ["ClientCert"]
 
@@ -23,7 +24,7 @@ _LONGEST_NUMBER = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class ClientCert:
-    """A leaf that was verified at the front door. The settings decide how its names and its serial are written."""
+    """A leaf that came to the front door. The settings decide how its names and its serial are written."""
 
     certificate: x509.Certificate
 
@@ -32,7 +33,7 @@ class ClientCert:
         return {
             "clientCertPem": self.pem,
             "subjectDN": self.subject_dn(settings),
-            "issuerDN": _written(self.certificate.issuer, settings),
+            "issuerDN": self.issuer_dn(settings),
             "serialNumber": self.serial_number(settings),
             "validity": {
                 "notBefore": _moment(self.certificate.not_valid_before_utc),
@@ -47,14 +48,22 @@ class ClientCert:
 
     def subject_dn(self, settings: Settings) -> str:
         """The subject by ``client_cert_dn``: in the certificate's order, or reversed as RFC 2253 has it."""
-        return _written(self.certificate.subject, settings)
+        with quiet():
+            return _written(self.certificate.subject, settings)
+
+    def issuer_dn(self, settings: Settings) -> str:
+        """The issuer, in the same way."""
+        with quiet():
+            return _written(self.certificate.issuer, settings)
 
     def serial_number(self, settings: Settings) -> str:
         """The serial by ``client_cert_serial``; ``openssl`` writes it as OpenSSL prints certificates."""
-        number, form = self.certificate.serial_number, settings.client_cert_serial
+        with quiet():
+            number, form = self.certificate.serial_number, settings.client_cert_serial
         if form == "decimal" or (form == "openssl" and number <= _LONGEST_NUMBER):
             return str(number)
-        return number.to_bytes(max(1, (number.bit_length() + 7) // 8), "big").hex(":")
+        octets = abs(number).to_bytes(max(1, (number.bit_length() + 7) // 8), "big").hex(":")
+        return f"-{octets}" if number < 0 else octets  # RFC 5280 forbids it, authorities have done it
 
 
 def _written(name: x509.Name, settings: Settings) -> str:

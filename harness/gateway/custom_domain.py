@@ -23,7 +23,7 @@ from .ids import new_request_id
 from .log import Log
 from .routing import Address
 from .state import State
-from .truststores import Trust
+from .truststores import Trust, quiet
 
 __all__ = ["FrontDoor"]
 
@@ -66,9 +66,11 @@ class FrontDoor:
         self._wake()
 
     def close(self) -> None:
-        """Nothing is to be done any more."""
+        """Nothing is to be done any more; who is in the middle of a handshake, and so unknown to HTTP, is cut off."""
         if self._later is not None:
             self._later.cancel()
+        for connection in list(self._connections):
+            connection.cut()
 
     def _wake(self) -> None:
         """Come back when the next truststore arrives."""
@@ -149,7 +151,8 @@ class FrontDoor:
     def _refusal(self, peer: FrontDoorPeer, trust: Trust | None) -> str | None:
         if peer.certificate is None or trust is None:  # it is there, or the connection would have been closed
             return _UNREADABLE
-        return refusal(peer.certificate, trust, self._state.now(), self._state.settings)
+        with quiet():
+            return refusal(peer.certificate, trust, self._state.now(), self._state.settings)
 
     # --- the log
 

@@ -15,7 +15,7 @@ from OpenSSL import SSL, crypto
 
 from ..pki.credential import Credential
 from ..tls.transport import ServedPeer, TlsServerProtocol
-from .truststores import MALFORMED, Trust
+from .truststores import MALFORMED, Trust, quiet
 
 __all__ = ["Door", "FrontDoorConnection", "FrontDoorPeer", "tls_context"]
 
@@ -90,8 +90,8 @@ class FrontDoorConnection(TlsServerProtocol):
 
     def cut(self) -> None:
         """Close TCP, without another octet of TLS."""
-        assert self._transport is not None
-        self._transport.close()
+        if self._transport is not None:
+            self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """TCP is gone."""
@@ -149,7 +149,8 @@ def _told(error: SSL.Error) -> str:
 def _readable(certificate: crypto.X509) -> x509.Certificate | None:
     """*certificate*; None when OpenSSL takes it, but it is not well-formed."""
     try:
-        return certificate.to_cryptography()
+        with quiet():
+            return certificate.to_cryptography()
     except MALFORMED:
         return None
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import socket
 import ssl
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
-from pytest_mtls.harness.gateway.facade import Api, MockGateway
+from pytest_mtls.harness.gateway.facade import Api, MockGateway, running
 from pytest_mtls.harness.pki.authority import Hierarchy, new_hierarchy
 from pytest_mtls.harness.pki.credential import Credential
 from pytest_mtls.harness.pki.defects import Sample, make_defect
-from pytest_mtls.harness.pki.issue import with_extensions
+from pytest_mtls.harness.pki.issue import CA_EXTENSIONS, issue, self_signed, with_extensions
+from pytest_mtls.harness.pki.keys import new_ec_key
 from pytest_mtls.harness.tls.observation import TlsVersion
 from pytest_mtls.harness.wait import poll_until
 
@@ -178,3 +182,41 @@ def test_failed_handshake_for_a_domain_without_mutual_tls_is_nobody_s_entry(gate
 
     assert visit(gateway, NAME).status == 403
     assert gateway.log.front_door() == []
+
+
+def test_country_that_is_no_code_keeps_nobody_out(gateway: MockGateway, behind: Backend) -> None:
+    """``C=USA`` is common in the field; that cryptography warns of it is nothing for a suite whose warnings are errors."""
+    with warnings.catch_warnings(action="ignore"):
+        country = x509.NameAttribute(NameOID.COUNTRY_NAME, "USA", _validate=False)
+        root, client = (x509.Name([country, x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in ("CA", "client"))
+        keys, now = (new_ec_key(), new_ec_key()), datetime.now(UTC)
+        life = now - timedelta(days=1), now + timedelta(days=1)
+        authority = self_signed(root, keys[0], *life, extensions=CA_EXTENSIONS)
+        credential = Credential(issue(client, keys[1], *life, issuer=root, issuer_key=keys[0]), keys[1])
+    mapped = {"integration.request.header.X-Client": "context.identity.clientCert.issuerDN"}
+    made = gateway.proxy_api(behind.url)
+    place = {"restApiId": made.id, "httpMethod": "ANY"}
+    place["resourceId"] = gateway.perform("GetRestApi", restApiId=made.id)["rootResourceId"]
+    changes = [{"op": "add", "path": f"/requestParameters/{name}", "value": value} for name, value in mapped.items()]
+    gateway.perform("UpdateIntegration", **place, patchOperations=changes)
+    domain = gateway.domain(NAME, truststore=[authority], api=made)
+
+    assert visit(gateway, NAME, credential).status == 200
+    assert (gateway.log.front_door()[0]["outcome"], gateway.log.front_door()[0]["subject_dn"]) == (
+        "accepted",
+        "C=USA,CN=client",
+    )
+    assert behind.header("X-Client") == ["C=USA,CN=CA"]
+    assert domain.trust([authority]) == []
+
+
+def test_gateway_that_stops_lets_go_of_who_is_in_the_middle_of_a_handshake() -> None:
+    """Nobody is left waiting on a connection that no one serves."""
+    with running() as gateway:
+        there = ("127.0.0.1", gateway._gateway.tls_port)
+        first, second = (socket.create_connection(there, timeout=10) for _ in range(2))
+        first.sendall(b"\x16\x03\x01\x02\x00")
+        front = gateway._gateway.front_door
+        assert poll_until(lambda: gateway.call(lambda: len(front._connections)) == 2, 10)
+    with first, second:
+        assert [one.recv(1) for one in (first, second)] == [b"", b""]
