@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -372,6 +373,23 @@ def test_no_connection_is_kept_in_mind_after_its_end(gateway: MockGateway, api: 
     front = gateway._gateway.front_door
 
     assert poll_until(lambda: not gateway.call(lambda: len(front._connections)), 5)
+
+
+@pytest.mark.parametrize("version", [SSL.TLS1_VERSION, SSL.TLS1_1_VERSION], ids=["1.0", "1.1"])
+def test_older_tls_is_not_spoken(gateway: MockGateway, version: int) -> None:
+    """The security policy TLS_1_2: whoever offers less gets the alert protocol_version(70)."""
+    gateway.domain(NAME, truststore=new_hierarchy().certificates)
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_min_proto_version(version)
+    context.set_max_proto_version(version)
+    context.set_cipher_list(b"ALL:@SECLEVEL=0")
+    with socket.create_connection(("127.0.0.1", gateway._gateway.tls_port), timeout=10) as raw:
+        raw.settimeout(None)  # pyOpenSSL would not block
+        connection = SSL.Connection(context, raw)
+        connection.set_tlsext_host_name(NAME.encode())
+        connection.set_connect_state()
+        with pytest.raises(SSL.Error, match="alert protocol version"):
+            connection.do_handshake()
 
 
 def test_context_of_the_tls_port_never_resumes(gateway: MockGateway) -> None:
