@@ -133,13 +133,14 @@ def _folder(text: str) -> Path:
 
 
 def _url(text: str) -> str:
+    unfit = UsageError(f"--s3-endpoint ({text}): expected http://… or https://…. Give the S3 server's URL.")
     try:
         parts = urlsplit(text)
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0  # reading it checks it
     except ValueError:
-        fits = False
+        raise unfit from None
     if not fits:
-        raise UsageError(f"--s3-endpoint ({text}): expected http://… or https://…. Give the S3 server's URL.")
+        raise unfit
     if parts.username is not None or parts.query or parts.fragment:  # what stands there could be a secret: not shown
         raise UsageError(
             f"--s3-endpoint ({parts.scheme}://{parts.hostname}…): expected scheme, host and port, saw more. "
