@@ -13,11 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
-import httpx
 import pytest
-from botocore.config import Config
-from moto.server import ThreadedMotoServer
 
 from pytest_mtls.harness.wait import poll_until
 
@@ -25,6 +21,7 @@ from ..checks import clean_environment, require
 from ..runs import Run, Runs
 from .guarded import uri_of
 from .running import Backend, backend
+from .s3 import client, s3_server
 
 NAME, BUCKET = "api.example.com", "your-name-ca-truststore"
 URI = f"s3://{BUCKET}/truststore.pem"
@@ -97,19 +94,6 @@ def shell(folder: Path, command: str, **environment: str) -> str:
 # --- where the bundle goes
 
 
-@contextmanager
-def s3_server() -> Iterator[str]:
-    """A real S3 server on loopback, without a bucket: its URL."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        url = "http://{}:{}".format(*server.get_host_and_port())
-        httpx.post(f"{url}/moto-api/reset", trust_env=False).raise_for_status()  # buckets are kept in this process
-        yield url
-    finally:
-        server.stop()
-
-
 def credentials(url: str) -> dict[str, str]:
     """The AWS CLI's environment for that server, and none of the machine's."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -140,15 +124,6 @@ class Process:
     def client(self, service: str) -> Any:
         """boto3's, at the gateway."""
         return client(service, self.told["endpoint"])
-
-
-def client(service: str, url: str) -> Any:
-    """boto3's, at *url*."""
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    config = Config(retries={"total_max_attempts": 1}, proxies={})
-    return boto3.client(  # type: ignore[call-overload, unused-ignore]
-        service, endpoint_url=url, region_name="us-east-1", config=config, **keys
-    )
 
 
 @contextmanager

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
+from moto.core import enable_iam_authentication
 
 from pytest_mtls.harness.gateway.client_verifier import refusal
 from pytest_mtls.harness.gateway.errors import ApiError
@@ -25,6 +28,8 @@ from pytest_mtls.harness.pki.truststore import Truststore
 
 from .front_door_support import twice_extended, visit
 from .running import Backend, answer, backend
+from .s3 import client, s3_server
+from .sdk import few_keys
 
 NAME = "api.example.com"
 URI = "s3://bucket/truststore.pem"
@@ -190,6 +195,62 @@ def test_get_is_signed_when_credentials_stand_in_the_environment(
     assert "/us-east-1/s3/aws4_request" in signature
     assert store.header("X-Amz-Security-Token") == ["token"]
     assert b"not-in-any-log" not in store.requests[0]
+
+
+@contextmanager
+def strict_server(key: str, content: bytes) -> Iterator[tuple[str, dict[str, str], str]]:
+    """An S3 server that verifies signatures: its URL, who may read, and the version of the one object, at *key*."""
+    with s3_server() as url:
+        s3, iam = client("s3", url), client("iam", url)
+        s3.create_bucket(Bucket="bucket")
+        s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
+        version = s3.put_object(Bucket="bucket", Key=key, Body=content)["VersionId"]
+        iam.create_user(UserName="gateway")
+        made = iam.create_access_key(UserName="gateway")["AccessKey"]
+        statement = {"Effect": "Allow", "Action": "s3:Get*", "Resource": "arn:aws:s3:::bucket/*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_user_policy(UserName="gateway", PolicyName="read", PolicyDocument=document)
+        who = {"AWS_ACCESS_KEY_ID": made["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"]}
+        with enable_iam_authentication():
+            yield url, who, version
+
+
+KEYS = pytest.mark.parametrize("key", ["truststore.pem", "some folder/trust+store~(1).pem", "ü/a=b&c.pem"])
+
+
+@KEYS
+def test_signature_is_one_that_a_real_server_verifies(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For every way in which names are percent-encoded, with a version and without."""
+    hierarchy = new_hierarchy()
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+    with strict_server(key, Truststore.of(hierarchy.certificates).pem) as (url, who, version):
+        for name, value in who.items():
+            monkeypatch.setenv(name, value)
+        with running(Options(s3_endpoint=url, settings=Settings(domain_update_ms=0)), few_keys()) as gateway:
+            for which in (None, version):
+                create(gateway, f"s3://bucket/{key}", which)
+                visit(gateway, NAME, hierarchy.issue())
+                gateway.perform("DeleteDomainName", domainName=NAME)
+            outcomes = [entry["outcome"] for entry in gateway.log.front_door()]
+
+    assert outcomes == ["accepted", "accepted"]
+
+
+@pytest.mark.parametrize("secret", ["x" * 40, ""], ids=["wrong", "none"])
+def test_wrong_signature_and_none_at_all_get_403_from_a_real_server(
+    secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused, with the server's status."""
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+    with strict_server("truststore.pem", Truststore.of(new_hierarchy().certificates).pem) as (url, who, version):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", who["AWS_ACCESS_KEY_ID"])
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+        with running(Options(s3_endpoint=url), few_keys()) as gateway:
+            texts = {refused(lambda which=which: create(gateway, URI, which)) for which in (None, version)}  # type: ignore[misc]
+
+    assert texts == {
+        f"Truststore {URI}{of} cannot be read: the S3 server answered 403" for of in ("", f" version {version}")
+    }
 
 
 def test_server_that_is_gone() -> None:
