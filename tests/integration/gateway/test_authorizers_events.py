@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from pytest_mtls.harness.tls.observation import TlsVersion
 
 from .front_door_support import VERSIONS, visit
 from .guarded import Guard, guarded_http, guarded_rest, policy, simple
-from .running import Backend, Running, backend
+from .running import Backend, Running
 
 NAME = "api.example.com"
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -70,13 +70,6 @@ def client_cert(client: Credential) -> dict[str, Any]:
         "serialNumber": SERIAL,
         "validity": {"notBefore": "May 28 12:30:02 2019 GMT", "notAfter": "Aug  5 00:28:21 2120 GMT"},
     }
-
-
-@pytest.fixture
-def server() -> Iterator[Backend]:
-    """A backend."""
-    with backend() as one:
-        yield one
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pytest_mtls.harness.tls.observation import TlsVersion
 
 from .front_door_support import VERSIONS, visit
 from .guarded import Guard, guarded_http, guarded_rest
-from .running import Backend, Running, backend
+from .running import Backend, Running
 from .sdk import few_keys
 
 SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
@@ -26,13 +26,6 @@ BOTH_SAMPLES = pytest.mark.parametrize("sample", ["crl_authorizer", "ocsp_author
 
 pytestmark = pytest.mark.timeout(60)
 NewPki = Callable[..., RevocationPki]
-
-
-@pytest.fixture
-def server() -> Iterator[Backend]:
-    """A backend."""
-    with backend() as one:
-        yield one
 
 
 @pytest.fixture

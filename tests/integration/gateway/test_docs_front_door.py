@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from pytest_mtls.harness.pki.credential import Credential
 from pytest_mtls.harness.pki.truststore import Truststore
 from pytest_mtls.harness.wait import poll_until
 
-from ..checks import clean_environment, require
+from ..checks import finished, require
 from ..runs import Run, Runs
 from .running import backend
 
@@ -57,7 +56,7 @@ class Typed:
             "no_proxy": "*",
             "TMPDIR": str(self.runs.temporary),
         }
-        self.environment = clean_environment() | files | others
+        self.environment = files | others
         self.environment["PATH"] = os.pathsep.join([tools, os.environ["PATH"]])
         for program in ("openssl", "curl", "bash"):
             require(program)
@@ -72,16 +71,8 @@ class Typed:
 
     def shell(self, block: str) -> str:
         """What the block prints; it may not fail."""
-        run = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", self.words(block)],
-            cwd=self.runs.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        words = ("bash", "-euo", "pipefail", "-c", self.words(block))
+        run = finished(self.runs.folder, *words, within=120, **self.environment)
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout
 

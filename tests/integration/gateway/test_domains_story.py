@@ -17,7 +17,7 @@ import pytest
 
 from pytest_mtls.harness.wait import poll_until
 
-from ..checks import clean_environment, require
+from ..checks import clean_environment, finished, require
 from ..runs import Run, Runs
 from .guarded import uri_of
 from .running import Backend, backend
@@ -153,7 +153,7 @@ class Curl:
     def __call__(self, *options: str) -> tuple[int, str]:
         """The exit code, and the status behind the body."""
         words = [*self._words, *options, f"https://{NAME}/pets"]
-        done = subprocess.run(words, cwd=self._folder, capture_output=True, text=True, timeout=30, check=False)
+        done = finished(self._folder, *words, within=30)
         return done.returncode, done.stdout.strip()
 
 
@@ -209,9 +209,9 @@ def tell_the_story(process: Process, curl: Curl, folder: Path, behind: Backend, 
     assert curl("--key", "RootCA.key", "--cert", "other.pem") == (0, '{"message":"Forbidden"}\n403')
 
     default = f"{process.told['endpoint']}/_aws/execute-api/{api}/$default/pets"
-    assert plainly(default) == "200"
+    assert plainly(default, *STATUS) == "200"
     v2.update_api(ApiId=api, DisableExecuteApiEndpoint=True)  # "disable the default endpoint"
-    assert plainly(default) == "404"
+    assert plainly(default, *STATUS) == "404"
     assert curl(*MINE) == (0, "ok\n200")
 
 
@@ -220,10 +220,14 @@ def status_of(v2: Any) -> str:
     return str(v2.get_domain_name(DomainName=NAME)["DomainNameConfigurations"][0]["DomainNameStatus"])
 
 
-def plainly(url: str) -> str:
-    """The status that curl sees at the default endpoint."""
-    words = ["curl", "-sS", "--noproxy", "*", "-o", "/dev/null", "-w", "%{http_code}", "-m", "20", url]
-    return subprocess.run(words, capture_output=True, text=True, timeout=30, check=True).stdout
+def plainly(url: str, *options: str) -> str:
+    """What curl prints of *url* with these *options*."""
+    done = finished(Path.cwd(), "curl", "-sS", "--noproxy", "*", "-m", "20", *options, url, within=30)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+STATUS = ("-o", "/dev/null", "-w", "%{http_code}")
 
 
 # --- what the story says besides
@@ -260,7 +264,7 @@ def test_authorizer_is_told_of_the_story_s_client(folder: Path, behind: Backend)
         )
         v2.create_api_mapping(DomainName=NAME, ApiId=api, Stage="$default")
         assert Curl(folder, process.told, "1.3")(*MINE) == (0, "ok\n200")
-        entries = json.loads(said(f"{process.told['endpoint']}/_mtls/log?kind=authorizer"))["entries"]
+        entries = json.loads(plainly(f"{process.told['endpoint']}/_mtls/log?kind=authorizer"))["entries"]
     (event,) = (entry["event"] for entry in entries)
     told = event["requestContext"]["authentication"]["clientCert"]
     known = shell(folder, "openssl x509 -in my_client.pem -noout -dates").splitlines()
@@ -294,12 +298,6 @@ def guard(v2: Any, api: str) -> None:
     v2.update_route(ApiId=api, RouteId=route["RouteId"], AuthorizationType="CUSTOM", AuthorizerId=authorizer)
 
 
-def said(url: str) -> str:
-    """The body that curl gets."""
-    words = ["curl", "-sS", "--noproxy", "*", "-m", "20", url]
-    return subprocess.run(words, capture_output=True, text=True, timeout=30, check=True).stdout
-
-
 def test_version_of_the_bundle_is_the_one_that_was_named(folder: Path) -> None:
     """An older one, the newest, one that does not exist; a bucket that does not exist."""
     shell(folder, "openssl req -new -x509 -days 1 -key my_client.key -out other.pem")
@@ -326,7 +324,7 @@ def test_version_of_the_bundle_is_the_one_that_was_named(folder: Path) -> None:
                     v1.exceptions.BadRequestException, match="cannot be read: no such object or version"
                 ):
                     create_domain(v1, mutual)
-            log = json.loads(said(f"{process.told['endpoint']}/_mtls/log?kind=front_door"))["entries"]
+            log = json.loads(plainly(f"{process.told['endpoint']}/_mtls/log?kind=front_door"))["entries"]
 
     assert seen == [(0, '{"message":"Forbidden"}\n403')] * 3  # nothing is mapped; the log tells whom it let in
     assert [entry["outcome"] for entry in log] == ["accepted", "forbidden", "forbidden"]

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPException
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,12 +23,6 @@ from .test_gateway_process import Process
 NAME = "api.example.com"
 
 pytestmark = pytest.mark.timeout(90)
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> Runs:
-    """Starts the program in a folder of its own."""
-    return Runs(tmp_path)
 
 
 @contextmanager
