@@ -32,7 +32,8 @@ class GatewayLog:
         return self.entries(kind="authorizer", api_id=None if api is None else api.id, request_id=request_id)
 
     def front_door(self) -> list[Entry]:
-        """Every request to a domain with mutual TLS, and every connection closed for want of a certificate."""
+        """Every request to a domain with mutual TLS, and every connection that ended before one: for want of a certificate,
+        or because the handshake failed."""
         return self.entries(kind="front_door")
 
     def control(self) -> list[Entry]:
