@@ -41,10 +41,10 @@ class Folder(Objects):
         return await asyncio.to_thread(self._read, where, limit)
 
     def _read(self, where: Location, limit: int) -> bytes | ApiError:
+        parts = [*where.key.split("/")]
+        if where.version is not None:
+            parts = [*parts[:-1], f"{parts[-1]}.versions", where.version]
         try:
-            parts = [*where.key.split("/")]
-            if where.version is not None:
-                parts = [*parts[:-1], f"{parts[-1]}.versions", where.version]
             if any(part in ("", ".", "..") or "/" in part or "\0" in part for part in parts):
                 raise FileNotFoundError
             root = self.root.resolve()
@@ -57,7 +57,7 @@ class Folder(Objects):
                     raise FileNotFoundError
                 return file.read(limit + 1)
         except (OSError, ValueError):
-            return _none(where)
+            return _none(where, f": expected the file {'/'.join([where.bucket, *parts])} below the folder for S3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,8 @@ class Server(Objects):
             return bad_request(f"Truststore {where} cannot be read: no answer from the S3 server at {self.endpoint}")
 
 
-def _none(where: Location) -> ApiError:
-    return bad_request(f"Truststore {where} cannot be read: no such object or version")
+def _none(where: Location, hint: str = "") -> ApiError:
+    return bad_request(f"Truststore {where} cannot be read: no such object or version{hint}")
 
 
 async def _at_most(stream: aiohttp.StreamReader, size: int) -> bytes:

@@ -56,11 +56,10 @@ def put(gateway: MockGateway) -> Iterator[Put]:
     """Puts the object that URI names into the folder that stands in for S3."""
     assert gateway.s3_root is not None
     folder: Path = gateway.s3_root / "bucket"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)  # the folder outlives a test
     path = folder / "truststore.pem"
     yield path.write_bytes
     path.unlink()
-    folder.rmdir()
 
 
 def create(gateway: MockGateway, version: int = 1) -> httpx.Response:

@@ -136,6 +136,16 @@ def test_what_is_no_object_is_refused(uri: str, version: str | None, mtls_gatewa
     assert mtls_gateway.perform("GetDomainNames")["item"] == []
 
 
+def test_refusal_says_where_the_object_was_looked_for(mtls_gateway: MockGateway, bucket: Path) -> None:
+    """For who put it somewhere else; the machine's own paths are in no answer."""
+    newest = refused(lambda: create(mtls_gateway, "s3://bucket/a/b.pem"))
+    version = refused(lambda: create(mtls_gateway, "s3://bucket/a/b.pem", "v2"))
+
+    assert newest.endswith("no such object or version: expected the file bucket/a/b.pem below the folder for S3")
+    assert version.endswith("expected the file bucket/a/b.pem.versions/v2 below the folder for S3")
+    assert str(mtls_gateway.s3_root) not in newest + version
+
+
 def test_refused_update_leaves_the_former_truststore_in_force(mtls_gateway: MockGateway, bucket: Path) -> None:
     """Shown and acting."""
     hierarchy = new_hierarchy()
