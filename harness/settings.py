@@ -162,7 +162,7 @@ def _server_target(values: Values) -> Target:
             server = with_own_config(server, config)
         way = _reload(values, server.reload)
         target = _make("server", name, factory_of(server, way), way, values)
-        return replace(target, capabilities=target.capabilities | server.capabilities)
+        return replace(target, capabilities=target.capabilities | server.capabilities, version_command=server.version)
     start_again = [_own_program(), "backend", *(f"--fault={fault}" for fault in faults)]
     target = reference_target(faults)
     factory = target.factory

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -175,19 +174,20 @@ class Server:
         return None
 
 
-def newer_than(version: str, least: tuple[int, ...]) -> bool:
+def newer_than(version: str | None, least: tuple[int, ...]) -> bool:
     """Whether *version*, digits and dots, is *least* or a later one; an unknown one is not."""
-    return version[:1].isdigit() and tuple(int(part) for part in version.split(".")) >= least
+    return version is not None and tuple(int(part) for part in version.split(".")) >= least
 
 
 @cache
-def version_by(command: tuple[str, ...]) -> str:
-    """The version that a command prints, or "unknown version"."""
+def version_by(command: tuple[str, ...]) -> str | None:
+    """The version that a command prints, digits and dots; None when it does not say one."""
     words = [find_program(command[0]) or command[0], *command[1:]]
-    if shutil.which(words[0]) is None:
-        return "unknown version"
-    done = subprocess.run(
-        words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_VERSION_SECONDS, check=False
-    )
-    found = _VERSION.search(done.stdout + done.stderr)
-    return found[0] if found else "unknown version"
+    try:
+        done = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_VERSION_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = _VERSION.search((done.stdout + done.stderr).decode("utf-8", "replace"))
+    return found[0] if found else None

@@ -67,6 +67,8 @@ class Target:
     timeouts: Timeouts = field(default_factory=Timeouts)
     arguments: tuple[str, ...] = ()
     """The command line's words that name this target, for ``reproduce``."""
+    version_command: tuple[str, ...] = ()
+    """A command that prints the version of the server program; empty where none is known."""
 
     @property
     def all_capabilities(self) -> frozenset[Capability]:

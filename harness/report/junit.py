@@ -26,7 +26,8 @@ def to_junit(report: Report) -> bytes:
         timestamp=report.started.isoformat(),
     )
     properties = ElementTree.SubElement(suite, "properties")
-    for name, value in (("target", report.name), ("result", report.result.value), ("url", report.url or "")):
+    about = (("target", report.name), ("version", report.version or ""))
+    for name, value in (*about, ("result", report.result.value), ("url", report.url or "")):
         ElementTree.SubElement(properties, "property", name=name, value=_clean(value))
     for outcome in report.outcomes:
         suite.append(_case(outcome))

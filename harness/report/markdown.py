@@ -20,7 +20,8 @@ _SIGNS = {
 def to_markdown(report: Report) -> str:
     """The result, what was seen of the target, a table of what did not pass, and the remedies of what failed."""
     counts = ", ".join(f"{report.count(result)} {result.value}" for result in Result if report.count(result))
-    lines = [f"## mTLS: {report.result.value}", "", f"{_text(report.name)}: {counts or 'no scenario ran'}", ""]
+    called = f"{report.name} (version {report.version})" if report.version else report.name
+    lines = [f"## mTLS: {report.result.value}", "", f"{_text(called)}: {counts or 'no scenario ran'}", ""]
     lines += [f"> {_text(problem)}\n" for problem in report.problems]
     if report.sight is not None:
         lines += ["| what I see | |", "|---|---|"]

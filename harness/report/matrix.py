@@ -96,6 +96,7 @@ def check_report(document: Place) -> None:
     document.required("tool").text("version")
     target.text("name")
     target.text("kind")
+    target.maybe("version")
     summary.text("result")
     summary.texts("problems")
     if "scenarios" not in document.value:

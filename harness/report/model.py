@@ -33,6 +33,8 @@ class Report:
     seconds: float
     kind: str
     name: str
+    version: str | None = None
+    """Of the server program; None where nothing tells."""
     profiles: tuple[str, ...]
     capabilities: tuple[str, ...]
     strict: bool
@@ -98,6 +100,7 @@ class Report:
             "target": {
                 "kind": self.kind,
                 "name": self.name,
+                "version": self.version,
                 "url": self.url,
                 "profile": list(self.profiles),
                 "capabilities": list(self.capabilities),

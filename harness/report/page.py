@@ -117,6 +117,8 @@ class Server:
     """One column."""
 
     name: str
+    version: str
+    """Of the server program; empty where nothing tells."""
     anchor: str
     result: str
     """The report's result; not-run without a report, not-judged where there is one that cannot be trusted."""
@@ -188,7 +190,7 @@ def _server(number: int, column: Column) -> Server:
     anchor, trouble = f"s{number}", column.trouble or ""
     if column.report is None:
         return Server(
-            name=column.name, anchor=anchor, result=_NOT_RUN, trouble=trouble, target="", source=column.source or "",
+            name=column.name, version="", anchor=anchor, result=_NOT_RUN, trouble=trouble, target="", source=column.source or "",
             counts=(), seconds=0.0, started="", tool="", profiles="", sight=(),
         )  # fmt: skip
     report = Place(column.report)
@@ -197,6 +199,7 @@ def _server(number: int, column: Column) -> Server:
     kind = target.text("kind")
     return Server(
         name=column.name,
+        version=target.maybe("version"),
         anchor=anchor,
         result="not-judged" if trouble else report.required("summary").text("result"),
         trouble=trouble,

@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..backend.server import version_by
 from ..errors import UsageError
 from ..outcome import Outcome
 from ..settings import Settings
@@ -27,7 +28,7 @@ class Recorder:
         self._outcomes: list[Outcome] = []
         self._problems: list[str] = []
         if terminal is not None:
-            terminal.begin(settings.target.name, settings.selection.profiles)
+            terminal.begin(settings.target.name, self._version, settings.selection.profiles)
 
     def add(self, outcome: Outcome) -> None:
         """Take note of a scenario's outcome."""
@@ -41,6 +42,11 @@ class Recorder:
             self._problems.append(text)
 
     @property
+    def _version(self) -> str | None:
+        command = self._settings.target.version_command
+        return version_by(command) if command else None
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing was recorded."""
         return not self._outcomes and not self._problems
@@ -51,11 +57,13 @@ class Recorder:
         target, selection = self._settings.target, self._settings.selection
         # a repository's own factory is known to who ran the scenarios, not to the options
         facts = next((outcome.target for outcome in self._outcomes if outcome.target), {})
+        kind = facts.get("kind", target.kind)
         return Report(
             started=self._started,
             seconds=time.monotonic() - self._began,
-            kind=facts.get("kind", target.kind),
+            kind=kind,
             name=facts.get("name", target.name),
+            version=self._version if kind == target.kind else None,
             profiles=tuple(selection.profiles),
             capabilities=tuple(facts.get("capabilities", sorted(target.all_capabilities))),
             strict=self._settings.strict,

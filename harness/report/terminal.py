@@ -46,13 +46,13 @@ class Terminal:
         self._has_seen = False
         self._width = shutil.get_terminal_size((140, 24)).columns if self._out.isatty() else 1_000
 
-    def begin(self, target: str, profiles: tuple[str, ...]) -> None:
-        """The head line."""
+    def begin(self, target: str, version: str | None, profiles: tuple[str, ...]) -> None:
+        """The head line; *version* is the server's, where it is known."""
         about = tool()
         if self._verbosity >= 0:
-            self._line(
-                f"{about['name']} {about['version']} ({about['openssl']}): {target}, profile {', '.join(profiles)}\n"
-            )
+            judged = f"{target} (version {version})" if version else target
+            profile = f"profile {', '.join(profiles)}"
+            self._line(f"{about['name']} {about['version']} ({about['openssl']}): {judged}, {profile}\n")
 
     def scenario(self, outcome: Outcome) -> None:
         """One scenario's line; before the first one that reached the target, what was seen of it."""

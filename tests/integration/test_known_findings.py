@@ -137,7 +137,7 @@ def named(check: Check, outcome: str) -> set[str]:
 def described(server: Server, check: Check) -> str:
     """Which server it was, and why something was unclear."""
     unclear = [f"{one['id']}: {one['reason']}" for one in check.report["scenarios"] if one["outcome"] == "inconclusive"]
-    return " | ".join([f"{server.name} {version_by(server.version)}", *unclear])
+    return " | ".join([f"{server.name} {version_by(server.version) or 'of unknown version'}", *unclear])
 
 
 def without_remedy_of(name: str, check: Check) -> list[str]:
@@ -174,6 +174,8 @@ def test_exactly_the_recorded_scenarios_do_not_pass(checks: Checks, name: str) -
     assert check.code == (1 if recorded["failed"] else 3 if recorded["inconclusive"] else 0)
     assert (check.left_behind, check.errors) == ((), "")
     assert without_remedy_of(name, check) == []
+    assert check.report["target"]["version"] == version_by(server.version) is not None
+    assert f": {name} (version {version_by(server.version)}), profile " in check.output.splitlines()[0]
 
 
 @pytest.mark.parametrize("name", CURES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from importlib.resources import files
 from itertools import product
@@ -225,6 +225,19 @@ def test_a_finding_has_evidence_remedy_and_command(faulty: Check) -> None:
     for text in (finding["remedy"], finding["reproduce"], "its own, not the trusted one", "HTTP 200"):
         assert text in shown
     assert "a client certificate, of CN=ApiGateway,L=Seattle,C=US" in shown  # what I see
+
+
+@pytest.mark.parametrize("servers", [1, 2, 9])
+def test_the_version_of_a_server_stands_behind_its_name(servers: int) -> None:
+    """In its card and at the head of its column; a report without one, as older ones are, has the name alone."""
+
+    old = report(outcome(FAILED)).to_json()
+    del old["target"]["version"]
+    with_version = replace(report(outcome(FAILED)), version="1.22.1").to_json()
+    found = page(*[with_version] * servers)
+    assert found.shown.count("1.22.1") == (1 if servers == 1 else 2 * servers)
+    assert "server 0 1.22.1" in found.shown
+    assert "not so" in page(old, old).shown
 
 
 def test_the_page_needs_no_cases() -> None:

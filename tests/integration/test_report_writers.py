@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 from pytest_mtls.harness.errors import UsageError
 from pytest_mtls.harness.outcome import Result
 from pytest_mtls.harness.report.junit import to_junit
+from pytest_mtls.harness.report.markdown import to_markdown
 from pytest_mtls.harness.report.model import Report, Summary
 from pytest_mtls.harness.report.recorder import Recorder
 from pytest_mtls.harness.report.terminal import Terminal
@@ -32,7 +33,7 @@ def shown(made: Report, **options: Any) -> str:
     """What the terminal shows of a run."""
     out = io.StringIO()
     terminal = Terminal(out, **options)
-    terminal.begin(made.name, made.profiles)
+    terminal.begin(made.name, made.version, made.profiles)
     for one in made.outcomes:
         terminal.scenario(one)
     terminal.end(made)
@@ -141,6 +142,18 @@ def test_one_report_that_cannot_be_written_does_not_keep_the_other_from_it(tmp_p
     ):
         recorder.finish()
     assert ElementTree.parse(tmp_path / "b").getroot()[0].get("tests") == "1"
+
+
+def test_the_version_of_a_built_in_server_stands_in_every_report() -> None:
+    """Null where nothing tells it; the terminal then has no word about it."""
+
+    made = replace(report(outcome(PASSED)), version="1.22.1")
+    assert (made.to_json()["target"]["version"], report().to_json()["target"]["version"]) == ("1.22.1", None)
+    assert ": ./server (version 1.22.1), profile gateway\n" in shown(made)
+    assert ": ./server, profile gateway\n" in shown(report(outcome(PASSED)))
+    assert "./server (version 1.22.1): 1 passed" in to_markdown(made)
+    properties = ElementTree.fromstring(to_junit(made))[0].iter("property")
+    assert {one.get("name"): one.get("value") for one in properties}["version"] == "1.22.1"
 
 
 # --- JUnit
