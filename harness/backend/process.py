@@ -217,9 +217,10 @@ def run_beside(
 
 def _tail(written: bytes, count: int) -> str:
     """The last *count* lines as one, without colours and other control characters: they play tricks on terminals, and
-    XML does not take them."""
+    XML does not take them. The lines of ^ and ~ that Python and compilers put below a place mean nothing in one line."""
     text = _CONTROL.sub("", written.decode("utf-8", "replace"))
-    return " | ".join(line.strip()[:_TAIL_COLUMNS] for line in text.splitlines()[-count:] if line.strip())
+    lines = [line.strip()[:_TAIL_COLUMNS] for line in text.splitlines() if line.strip(" \t^~")]
+    return " | ".join(lines[-count:])
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

@@ -19,12 +19,13 @@ from .reading import Malformed, Place
 from .sight import sight_lines
 from .words import came_back, shares
 
-__all__ = ["Area", "Cell", "Page", "Row", "Server", "page_of"]
+__all__ = ["Area", "Cell", "Finding", "Page", "Row", "Server", "page_of"]
 
 _PICTURES = 6
 """So many different credentials of one scenario are drawn; the rest stands in the table of cases."""
 _BODY = 160
 _NOT_RUN = "not-run"
+_WORST_FIRST = ("nonconformant", "not-judged", _NOT_RUN, "inconclusive", "partial", "conformant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,19 @@ class Area:
         return all(row.is_quiet for row in self.rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Scenarios that the same servers fail, and the cells of the first one."""
+
+    rows: tuple[Row, ...]
+    cells: tuple[Cell, ...]
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """What mends it, each text once."""
+        return tuple(dict.fromkeys(cell.remedy for cell in self.cells))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """One column."""
@@ -145,7 +159,8 @@ class Page:
     title: str
     made: str
     tool: str
-    seconds: float
+    seconds: float | None
+    """How long the run took; None when all reports were made elsewhere."""
     servers: tuple[Server, ...]
     areas: tuple[Area, ...]
     several_profiles: bool
@@ -154,11 +169,20 @@ class Page:
     changes: tuple[Change, ...] = ()
 
     @property
-    def findings(self) -> tuple[tuple[Row, tuple[Cell, ...]], ...]:
-        """What failed, and where, in the order of the grid."""
-        rows = (row for area in self.areas for row in area.rows)
-        found = ((row, tuple(cell for cell in row.cells if cell and cell.outcome == "failed")) for row in rows)
-        return tuple((row, cells) for row, cells in found if cells)
+    def findings(self) -> tuple[Finding, ...]:
+        """What failed, and where, in the order of the grid; what the same servers fail, and the same mends, stands together."""
+        found: dict[tuple[tuple[str, str], ...], list[tuple[Row, tuple[Cell, ...]]]] = {}
+        for row in (row for area in self.areas for row in area.rows):
+            cells = tuple(cell for cell in row.cells if cell and cell.outcome == "failed")
+            if cells:
+                found.setdefault(tuple((cell.server, cell.remedy) for cell in cells), []).append((row, cells))
+        return tuple(Finding(tuple(row for row, _ in group), group[0][1]) for group in found.values())
+
+    @property
+    def results(self) -> tuple[tuple[str, int], ...]:
+        """How many servers ended in which result, the worst first."""
+        counted = Counter(server.result for server in self.servers)
+        return tuple((word, counted[word]) for word in _WORST_FIRST if counted[word])
 
 
 def page_of(matrix: Matrix, *, compared: str = "", changes: Sequence[Change] = ()) -> Page:
@@ -173,17 +197,13 @@ def page_of(matrix: Matrix, *, compared: str = "", changes: Sequence[Change] = (
         title=f"mTLS: {names}",
         made=f"{matrix.started:%Y-%m-%d %H:%M} UTC",
         tool=f"{about['name']} {about['version']}",
-        seconds=matrix.seconds or sum(_seconds(column) for column in columns),
+        seconds=matrix.seconds if any(column.source is None for column in columns) else None,
         servers=tuple(_server(number, column) for number, column in enumerate(columns)),
         areas=areas,
         several_profiles=len(profiles) > 1,
         compared=compared,
         changes=tuple(changes),
     )
-
-
-def _seconds(column: Column) -> float:
-    return Place(column.report).number("seconds") if column.report else 0.0
 
 
 def _server(number: int, column: Column) -> Server:

@@ -1,6 +1,6 @@
 "use strict";
-// Nothing here is needed to read the page: it adds copy buttons, opens what a link leads to, and, of one
-// server, opens findings for print.
+// Nothing here is needed to read the page: it adds copy buttons, opens what a link leads to, and opens for print
+// what mends the findings, and of one server the findings themselves.
 for (const code of document.querySelectorAll("code.command")) {
   const button = document.createElement("button");
   button.type = "button";
@@ -26,11 +26,12 @@ function reveal() {
   if (details) {
     details.open = true;
     details.querySelector("summary").focus({ preventScroll: true });
-    details.scrollIntoView();
+    // after the browser's own jump, which leads behind the summary
+    requestAnimationFrame(() => requestAnimationFrame(() => details.scrollIntoView()));
   }
 }
 addEventListener("hashchange", reveal);
 reveal();
 addEventListener("beforeprint", () => {
-  for (const details of document.querySelectorAll(".one details.failed, .one details.warned")) details.open = true;
+  for (const details of document.querySelectorAll(".mends, .one details.failed, .one details.warned")) details.open = true;
 });
