@@ -202,6 +202,14 @@ def test_caddy_reads_the_first_authority_of_a_truststore_only(checks: Checks) ->
     assert "trusted_ca_cert_file" in check.scenario("trust/bundle-every-authority", "private-ca")["remedy"]
 
 
+def test_the_rotation_trap_does_not_look_like_a_truststore_that_is_not_noticed(checks: Checks) -> None:
+    """As at gunicorn, which reads its truststore for each connection and knows the first certificate of a name only."""
+    faults = ("--fault", "watches-file", "--fault", "first-same-name-only")
+    check = checks(*faults, "--scenario", "reload/needs-restart")
+
+    assert check.scenario("reload/needs-restart")["reason"].startswith("notices a changed truststore by itself")
+
+
 @pytest.mark.parametrize("name", CURES)
 def test_cure_mends_a_stock_server_that_needs_it(name: str) -> None:
     """Each cure belongs to a server with findings, whose remedies name it."""
