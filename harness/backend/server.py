@@ -29,8 +29,10 @@ __all__ = [
     "newer_than",
     "node_modules",
     "npm_package",
+    "overruled",
     "program",
     "python_package",
+    "said_by",
     "version_by",
 ]
 
@@ -120,6 +122,23 @@ def in_quotes(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"')
 
 
+def overruled(text: str, own: Mapping[str, str], pattern: str, *, first: bool = False) -> str:
+    """A user's configuration *text* with the directives *own*, by name, in the place of its own ones.
+
+    A real configuration names the pid file of the machine's own server, which ours would overwrite. *pattern* is how a
+    directive {name} stands in the text; its line stays as an empty one, so that the numbers in the server's messages are
+    right. *first* puts ours before the text instead of behind it.
+    """
+    there = {line.strip() for line in text.splitlines()}
+    missing = {name: line for name, line in own.items() if line not in there or not line}
+    for name in missing:
+        text = re.sub(pattern.replace("{name}", re.escape(name)), "", text, flags=re.MULTILINE | re.IGNORECASE)
+    lines = [line for line in missing.values() if line]
+    if not lines:
+        return text
+    return "\n".join([*lines, text] if first else [text, *lines, ""])
+
+
 def _no_values(material: Material, folder: Path) -> dict[str, str]:
     return {}
 
@@ -179,15 +198,20 @@ def newer_than(version: str | None, least: tuple[int, ...]) -> bool:
     return version is not None and tuple(int(part) for part in version.split(".")) >= least
 
 
-@cache
 def version_by(command: tuple[str, ...]) -> str | None:
     """The version that a command prints, digits and dots; None when it does not say one."""
+    found = _VERSION.search(said_by(command))
+    return found[0] if found else None
+
+
+@cache
+def said_by(command: tuple[str, ...]) -> str:
+    """What a command about a server program prints, to both its outputs; empty when it cannot be run or does not end."""
     words = [find_program(command[0]) or command[0], *command[1:]]
     try:
         done = subprocess.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_VERSION_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    found = _VERSION.search((done.stdout + done.stderr).decode("utf-8", "replace"))
-    return found[0] if found else None
+        return ""
+    return (done.stdout + done.stderr).decode("utf-8", "replace")

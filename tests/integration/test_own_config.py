@@ -58,6 +58,38 @@ def test_own_nginx_configuration_is_judged_with_what_it_includes(folder: Path, v
         assert "--server nginx --config nginx.conf" in run.stdout
 
 
+def test_configuration_of_the_machine_leaves_its_pid_file_alone(folder: Path) -> None:
+    """As distributions ship it: in the background, with a pid file, and paths below the compiled prefix."""
+    require_server("nginx")
+    pid = folder / "machine.pid"
+    site = NGINX.replace("VERIFY", "on").replace('return 200 "${scheme} ours\\n";', "root html;")
+    (folder / "nginx.conf").write_text(f'daemon on;\npid "{pid}";\n{site}')
+    run = check(folder, "--server", "nginx", "--config", "nginx.conf", "--scenario", "presence/no-certificate")
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert not pid.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "ours"),
+    [
+        ("nginx", ["  pid /run/nginx.pid; # here", "daemon on;"], ["daemon off;", "pid nginx.pid;"]),
+        ("apache", ["PIDFILE /run/httpd.pid", "DefaultRuntimeDir /run"], ["PidFile", "DefaultRuntimeDir"]),
+        ("stunnel", ["pid = /run/stunnel.pid", "foreground=no"], ["pid =", "foreground = yes"]),
+        ("lighttpd", ['server.pid-file             = "/run/lighttpd.pid"'], []),
+    ],
+)
+def test_what_would_touch_the_machine_s_own_server_is_overruled(name: str, theirs: list[str], ours: list[str]) -> None:
+    """Once, and the lines of the rest keep their numbers, or follow ours."""
+    config = servers()[name].config
+    assert config is not None
+    own = [line for line in config.complete("\n".join(["first", *theirs, "last"])).split("\n") if line]
+
+    assert not any("/run" in line or line.endswith(("on;", "no")) for line in own)
+    assert [sum(line.startswith(one) for line in own) for one in ours] == [1] * len(ours)
+    assert {"first", "last"} <= set(own)
+
+
 def test_configuration_that_the_server_refuses_is_told_in_its_words(folder: Path) -> None:
     """The log's last lines are the reason."""
     require_server("nginx")

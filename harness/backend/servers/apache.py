@@ -6,10 +6,8 @@ internal_error(80). Source: httpd.apache.org/docs/2.4/ssl/ssl_howto.html, "Clien
 
 from __future__ import annotations
 
-import re
-
 from ..reload import ReloadWay
-from ..server import TRAPPED, ConfigFile, Server, in_quotes, program
+from ..server import TRAPPED, ConfigFile, Server, in_quotes, overruled, program
 
 __all__ = ["CONFIG", "SERVER"]
 
@@ -44,9 +42,7 @@ SSLSessionCache "shmcb:{folder}/sessions(512000)"
 def _completed(text: str) -> str:
     """*text* with what keeps it away from the machine's own Apache."""
     own = {"PidFile": 'PidFile "{folder}/httpd.pid"', "DefaultRuntimeDir": 'DefaultRuntimeDir "{folder}"'}
-    return (
-        "".join(f"{line}\n" for name, line in own.items() if not re.search(rf"^\s*{name}\s", text, re.M | re.I)) + text
-    )
+    return overruled(text, own, r"^[ \t]*{name}[ \t].*$")
 
 
 CONFIG = ConfigFile("httpd.conf", _STOCK, escape=in_quotes, complete=_completed)

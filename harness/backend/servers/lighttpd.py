@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..contract import Capability, Material
 from ..reload import ReloadWay
-from ..server import TRAPPED, ConfigFile, Server, file_needed, in_quotes, program
+from ..server import TRAPPED, ConfigFile, Server, file_needed, in_quotes, overruled, program
 
 __all__ = ["SERVER"]
 
@@ -34,6 +34,11 @@ def _page(material: Material, folder: Path) -> dict[str, str]:
     return {}
 
 
+def _completed(text: str) -> str:
+    """*text* without the pid file of the machine's own lighttpd."""
+    return overruled(text, {"server.pid-file": ""}, r"^[ \t]*{name}[ \t]*=.*$")
+
+
 SERVER = Server(
     name="lighttpd",
     about="stock, mod_openssl: ssl.verifyclient.enforce, truststore as ssl.verifyclient.ca-file",
@@ -41,7 +46,7 @@ SERVER = Server(
         program("lighttpd", "lighttpd lighttpd-mod-openssl"),
         file_needed("/usr/lib/lighttpd/mod_openssl.so", "lighttpd-mod-openssl"),
     ),
-    config=ConfigFile("lighttpd.conf", _STOCK, escape=in_quotes),
+    config=ConfigFile("lighttpd.conf", _STOCK, escape=in_quotes, complete=_completed),
     command=("lighttpd", "-D", "-f", "{config}"),
     values=_page,
     reload=ReloadWay("signal", ("USR1",)),

@@ -7,9 +7,11 @@ Source: nginx.org/en/docs/http/ngx_http_ssl_module.html.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+from ..contract import Material
 from ..reload import ReloadWay
-from ..server import TRAPPED, ConfigFile, Server, in_quotes, program
+from ..server import TRAPPED, ConfigFile, Server, in_quotes, overruled, program, said_by
 
 __all__ = ["CONFIG", "NEEDS", "SERVER"]
 
@@ -45,8 +47,18 @@ _COMMAND = ("nginx", "-p", "{folder}", "-c", "{config}", "-e", "stderr")
 
 def _completed(text: str) -> str:
     """*text* with what keeps nginx in the foreground and away from the machine's own nginx."""
-    own = {"daemon": "daemon off;", "pid": "pid nginx.pid;"}
-    return "".join(f"{line}\n" for name, line in own.items() if not re.search(rf"^\s*{name}\s", text, re.M)) + text
+    return overruled(text, {"daemon": "daemon off;", "pid": "pid nginx.pid;"}, r"^[ \t]*{name}[ \t][^;\n]*;")
+
+
+def _beside(material: Material, folder: Path) -> dict[str, str]:
+    """Puts into our prefix what real configurations name relative to the compiled one: load_module modules/…, root html."""
+    told = said_by(("nginx", "-V"))
+    prefix = re.search(r"--prefix=(\S+)", told)
+    for name in ("modules", "html") if prefix else ():
+        there, here = Path(prefix[1]) / name, folder / name
+        if there.is_dir() and not here.is_symlink():
+            here.symlink_to(there.resolve())
+    return {}
 
 
 CONFIG = ConfigFile("nginx.conf", _STOCK, escape=in_quotes, complete=_completed)
@@ -58,6 +70,7 @@ SERVER = Server(
     needs=NEEDS,
     config=CONFIG,
     command=_COMMAND,
+    values=_beside,
     reload=ReloadWay("signal", ("HUP",)),
     version=("nginx", "-v"),
     programs=("nginx", "openresty"),

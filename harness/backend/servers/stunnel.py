@@ -5,7 +5,6 @@ It refuses by alert. SIGHUP closes its port for a moment. Source: stunnel.org/au
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from ..contract import Material
 from ..ports import free_port
 from ..process import find_program
 from ..reload import ReloadWay
-from ..server import TRAPPED, ConfigFile, Server, program
+from ..server import TRAPPED, ConfigFile, Server, overruled, program
 
 __all__ = ["SERVER"]
 
@@ -40,9 +39,8 @@ def _origin(material: Material, folder: Path) -> dict[str, str]:
 
 
 def _completed(text: str) -> str:
-    """*text* with what keeps stunnel in the foreground and away from the machine's own one."""
-    own = {"foreground": "foreground = yes", "pid": "pid ="}
-    return "".join(f"{line}\n" for name, line in own.items() if not re.search(rf"^\s*{name}\s*=", text, re.M)) + text
+    """*text* with what keeps stunnel in the foreground and away from the machine's own one; before its services."""
+    return overruled(text, {"foreground": "foreground = yes", "pid": "pid ="}, r"^[ \t]*{name}[ \t]*=.*$", first=True)
 
 
 SERVER = Server(
