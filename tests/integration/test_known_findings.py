@@ -71,6 +71,7 @@ BRIEF = tuple(
 """For servers that take their time to start: the drill has all steps of a rotation. The whole profile was measured by hand."""
 
 # From Python 3.13 on ssl.create_default_context sets VERIFY_X509_PARTIAL_CHAIN; uvicorn does not use it.
+PYTHON_SERVERS = ("aiohttp", "gunicorn", "hypercorn", "python")
 PYTHON_TRAP = TRAP if sys.version_info < (3, 13) else frozenset[str]()
 
 KNOWN = {
@@ -216,7 +217,7 @@ def test_cure_mends_a_stock_server_that_needs_it(name: str) -> None:
     stock = servers()[servers()[name].cures]
     known = KNOWN[stock.name]
 
-    assert known.failed | known.inconclusive or stock.name in ("aiohttp", "gunicorn", "hypercorn", "python")
+    assert known.failed | known.inconclusive or stock.name in PYTHON_SERVERS
     assert any(f"--server {name}" in text for text in stock.remedies.values())
 
 
