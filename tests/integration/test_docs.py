@@ -23,6 +23,7 @@ PAGES = (
     "docs/report.md",
     "docs/audit.md",
     "docs/matrix.md",
+    "docs/servers.md",
     "docs/fixtures.md",
     "docs/revocation.md",
     "CONTRIBUTING.md",

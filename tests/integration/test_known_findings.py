@@ -31,6 +31,17 @@ DATES = frozenset(
 SESSIONS = frozenset({"resumption/after-expiry"})
 """Most servers do not look at notAfter on resumption; a SHOULD."""
 
+
+def private(*names: str) -> frozenset[str]:
+    """The scenarios of these names in profile private-ca."""
+    return frozenset(f"{name} (private-ca)" for name in names)
+
+
+def both(names: frozenset[str]) -> frozenset[str]:
+    """The scenarios of these names in both profiles."""
+    return names | private(*names)
+
+
 FIRST_BLOCK = frozenset(
     {
         *(f"reload/{name}" for name in ("replacement-takes-effect", "unchanged-truststore", "needs-restart")),
@@ -39,16 +50,19 @@ FIRST_BLOCK = frozenset(
         *(f"rotation/{name}" for name in ("new-not-yet-added", "old-removed", "deleted")),
         *TRAP,
         *DATES,
+        *private(
+            *(f"reload/{name}" for name in ("replacement-takes-effect", "unchanged-truststore", "needs-restart")),
+            *(f"chain/{name}" for name in ("leaf-as-issuer", "path-length", "expired-intermediate")),
+            *("reload/broken-bundle-fails-closed", "resumption/after-removal", "resumption/after-expiry"),
+            "validity/expires-while-running",
+        ),
     }
 )
 """Caddy 2.6 reads the first certificate of a truststore only. The control that must be let in stands behind it, so nothing
 can be proved where a backend trusts more than one certificate."""
 
-DEPTH = frozenset(
-    f"{name} (private-ca)"
-    for name in ("chain/depth-2", "chain/depth-3", "chain/depth-4", "trust/bundle-with-intermediates")
-)
-"""SSLVerifyDepth is 1 unless it is set, which takes no intermediate."""
+DEPTH = private("chain/depth-3", "chain/depth-4", "trust/bundle-with-intermediates")
+"""ssl_verify_depth is 1 unless it is set, which takes one intermediate; SSLVerifyDepth 1 takes none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +70,13 @@ class Known:
     """What does not pass, by outcome; a name without its profile is one of ``gateway``."""
 
     failed: frozenset[str] = frozenset()
-    warned: frozenset[str] = SESSIONS
+    warned: frozenset[str] = both(SESSIONS)
     inconclusive: frozenset[str] = frozenset()
     options: tuple[str, ...] = field(default=())
     """More options of the check: other profiles, or fewer scenarios."""
 
 
 BOTH = ("--profile", "all")
-PRIVATE_SESSIONS = SESSIONS | {f"{name} (private-ca)" for name in SESSIONS}
 BRIEF = tuple(
     f"--scenario={one}"
     for one in ("presence/*", "trust/[os]*", "validity/*", "rotation/both-*", "rotation/[de]*", "rotation/old-*")
@@ -77,37 +90,41 @@ PYTHON_TRAP = TRAP if sys.version_info < (3, 13) else frozenset[str]()
 KNOWN = {
     "aiohttp": Known(PYTHON_TRAP, options=BRIEF),
     "apache": Known(
-        TRAP | DEPTH,
-        PRIVATE_SESSIONS,
-        frozenset(f"chain/{name} (private-ca)" for name in ("leaf-as-issuer", "path-length", "expired-intermediate")),
+        TRAP | DEPTH | private("chain/depth-2"),
+        inconclusive=private("chain/leaf-as-issuer", "chain/path-length", "chain/expired-intermediate"),
         options=BOTH,
     ),
-    "caddy": Known(warned=frozenset(), inconclusive=FIRST_BLOCK),
+    "caddy": Known(
+        private("trust/bundle-every-authority", "trust/bundle-with-intermediates"),
+        warned=frozenset(),
+        inconclusive=FIRST_BLOCK,
+        options=BOTH,
+    ),
     "go": Known(warned=frozenset()),
     "granian": Known(options=BRIEF),
     "gunicorn": Known(
         PYTHON_TRAP,
         warned=frozenset(),  # it resumes nothing
         # without a usable truststore it refuses everybody by HTTP 403 beside TLS, which is no evidence
-        inconclusive=frozenset(
-            {"reload/broken-bundle-fails-closed", "trust/missing-truststore", "trust/empty-truststore"}
+        inconclusive=both(
+            frozenset({"reload/broken-bundle-fails-closed", "trust/missing-truststore", "trust/empty-truststore"})
         ),
         options=BRIEF,
     ),
-    "haproxy": Known(TRAP, PRIVATE_SESSIONS, options=BOTH),
+    "haproxy": Known(TRAP, options=BOTH),
     "hypercorn": Known(PYTHON_TRAP, options=BRIEF),
-    "java": Known(DATES, warned=frozenset(), options=BRIEF),
+    "java": Known(DATES, options=BRIEF),
     "lighttpd": Known(TRAP),
-    "nginx": Known(TRAP),
+    "nginx": Known(TRAP | DEPTH, inconclusive=private("chain/path-length"), options=BOTH),
     "node": Known(TRAP),
     # Node calls a client without certificate authorized when it resumes in TLS 1.3; the middleware stumbles over that (HTTP 500)
-    "node-express": Known(TRAP, inconclusive=frozenset({"resumption/from-rejected-session"})),
+    "node-express": Known(TRAP, inconclusive=both(frozenset({"resumption/from-rejected-session"}))),
     "python": Known(PYTHON_TRAP),
     "stunnel": Known(TRAP),
-    "tomcat": Known(DATES, warned=frozenset(), options=BRIEF),
+    "tomcat": Known(DATES, options=BRIEF),
     "uvicorn": Known(TRAP),
 }
-"""The stock servers, in profile gateway unless the options say otherwise."""
+"""The stock servers, in both profiles; what is run is profile gateway unless the options say otherwise."""
 
 CURED = dict.fromkeys(("caddy-pinned", "gunicorn-pinned", "node-fingerprint"), frozenset[str]())
 """What a cure leaves as a warning, where that is not SESSIONS."""

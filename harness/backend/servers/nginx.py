@@ -52,12 +52,12 @@ def _completed(text: str) -> str:
 
 def _beside(material: Material, folder: Path) -> dict[str, str]:
     """Puts into our prefix what real configurations name relative to the compiled one: load_module modules/…, root html."""
-    told = said_by(("nginx", "-V"))
-    prefix = re.search(r"--prefix=(\S+)", told)
-    for name in ("modules", "html") if prefix else ():
-        there, here = Path(prefix[1]) / name, folder / name
-        if there.is_dir() and not here.is_symlink():
-            here.symlink_to(there.resolve())
+    prefix = re.search(r"--prefix=(\S+)", said_by(("nginx", "-V")))
+    if prefix is not None:
+        for name in ("modules", "html"):
+            there, here = Path(prefix[1]) / name, folder / name
+            if there.is_dir() and not here.is_symlink():
+                here.symlink_to(there.resolve())
     return {}
 
 
