@@ -32,7 +32,13 @@ WHY = {
 }
 """Why something could not be judged, by server."""
 
-_MENDED = "Most of them pin gateway certificates, which leaves no room for authorities: they are meant for the profile `gateway`."
+_TRAP = """Four in rotation are one finding, the rotation trap: OpenSSL knows only the first of several certificates of one name,
+and all certificates that API Gateway generates, for every customer, have one name. So AWS's documented rotation, with the new
+certificate beside the old one in the truststore, locks one of the two out.
+"""
+_MENDED = (
+    """{names} compare fingerprints, which leaves no room for authorities: they are meant for the profile `gateway`."""
+)
 _SEEN = "How each refuses who must be refused (a close without a word is weaker evidence than an alert), and what else it shows."
 _DATA = Path(__file__).parents[1] / "data" / "servers.json"
 _SIGNS = {"failed": "✗", "warned": "!", "inconclusive": "?", "skipped": "–"}
@@ -124,7 +130,8 @@ def page(data: dict[str, Any]) -> str:
     )
     lines = _wrapped(head)
     lines += _table(["server", "version", *areas], [_row(name, one, areas) for name, one in stock.items()])
-    lines += ["", "## The servers that mend it", "", _MENDED, ""]
+    narrow = ", ".join(f"`{name}`" for name, one in cures.items() if "failed" in one["outcomes"]["private-ca"])
+    lines += ["", *_wrapped(_TRAP), "## The servers that mend it", "", *_wrapped(_MENDED.format(names=narrow))]
     lines += _table(
         ["server", "mends", "how", "profile `gateway`"], [_cure(servers()[name], cures[name]) for name in cures]
     )
@@ -220,14 +227,21 @@ def _about(server: Server, version: str) -> str:
 
 
 def _by_remedy(server: Server, one: dict[str, Any]) -> dict[tuple[str, str], list[str]]:
-    """The scenarios that did not pass, by outcome and remedy; what was not judged needs none."""
+    """The scenarios that did not pass, by outcome and remedy, failures first; what was not judged has its reason instead.
+
+    A profile stands behind a scenario that passed in another one.
+    """
     groups: dict[tuple[str, str], list[str]] = {}
-    for profile, outcomes in one["outcomes"].items():
-        for outcome in NOT_PASSED:
+    for outcome in NOT_PASSED:
+        profiles: dict[str, list[str]] = {}
+        for profile, outcomes in one["outcomes"].items():
             for name in outcomes.get(outcome, ()):
-                remedy = (server.remedy(name) or catalogue()[name].remedy) if outcome in ("failed", "warned") else ""
-                where = "" if profile == "gateway" else f" ({profile})"
-                groups.setdefault((outcome, remedy), []).append(f"`{name}`{where}")
+                profiles.setdefault(name, []).append(profile)
+        for name, where in profiles.items():
+            scenario = catalogue()[name]
+            remedy = (server.remedy(name) or scenario.remedy) if outcome in ("failed", "warned") else ""
+            which = "" if set(where) == set(scenario.profiles) else f" ({', '.join(where)})"
+            groups.setdefault((outcome, remedy), []).append(f"`{name}`{which}")
     return groups
 
 
