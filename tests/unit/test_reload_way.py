@@ -177,9 +177,9 @@ def test_a_command_that_never_ends_is_told(
 
 
 def test_a_process_that_has_ended_cannot_be_signalled(material: Material, tmp_path: Path) -> None:
-    """The message says how it ended, with its last lines."""
+    """The message says how it ended, with its last lines, but for those that underline another one."""
 
-    words = [sys.executable, "-c", "import sys; print('no port left'); sys.exit(4)"]
+    words = [sys.executable, "-c", "import sys; print('no port left\\n  ~~~~^^^'); sys.exit(4)"]
     message = r"^reload by SIGHUP: the command exited with code 4; its last lines: no port left\. It has to run"
     with running(words, material, folder=tmp_path) as ended:
         assert poll_until(lambda: ended.trouble() is not None, 10)
