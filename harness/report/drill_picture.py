@@ -13,8 +13,11 @@ from .reading import Place
 
 __all__ = ["Change", "DrillPicture", "Mark", "Step", "drill_picture"]
 
-_LEFT, _TOP, _LANE, _MARK, _RELOAD, _MARGIN, _BOTTOM = 146, 42, 26, 12, 46, 9, 22
+_LEFT, _TOP, _LANE, _MARK, _RELOAD, _MARGIN, _BOTTOM = 158, 42, 26, 12, 46, 9, 22
+_COUNT = 22
+"""The room of a number behind a mark."""
 _STEP = re.compile(r"step (\d), (\w+): ")
+_CALLS = re.compile(r"(.+: )(\d+) calls .*through the stage, (\d+) lost")
 _CHANGE = re.compile(r"(?:reload|restart) (not )?in effect (?:after|within) (\d+) ms")
 LANES = (
     ("old", "old certificate"),
@@ -24,6 +27,7 @@ LANES = (
     ("kept-new", "kept connection, new"),
     ("session", "session of the old one"),
     ("outside", "no key, no certificate"),
+    ("stage", "calls through the stage"),
 )
 
 
@@ -35,6 +39,8 @@ class Mark:
     y: int
     kind: str
     text: str
+    count: int = 1
+    """So many of them: calls through a stage come in dozens, and stand as a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ def drill_picture(scenario: Place) -> DrillPicture | None:
     steps: list[Step] = []
     changes: list[Change] = []
     marks: list[Mark] = []
-    x = _LEFT
+    x = end = _LEFT
     for moment, text in events:
         step = _STEP.match(text)
         if step:
@@ -96,11 +102,17 @@ def drill_picture(scenario: Place) -> DrillPicture | None:
         elif steps and (change := _CHANGE.match(text)):
             changes.append(Change(x, _RELOAD, f"{'> ' if change[1] else ''}{change[2]} ms", text))
             x += _RELOAD + _MARGIN
+        elif steps and (calls := _CALLS.match(text)):
+            # alone in their lane, so that what comes next may stand above them
+            for number, (kind, count) in enumerate(_calls(scenario, calls)):
+                at = x + number * (_MARK + _COUNT)
+                marks.append(Mark(at, lanes["stage"], kind, f"until {_time(moment)}: {text}", count))
+                end = max(end, at + _MARK + _COUNT)
         elif steps and (lane := _lane(text)):
             marks.append(Mark(x, lanes[lane], _kind(*outcomes.get(text, ("", ""))), f"{_time(moment)}: {text}"))
             x += _MARK
     return DrillPicture(
-        width=x + _MARGIN,
+        width=max(x, end) + _MARGIN,
         height=_TOP + len(LANES) * _LANE + _BOTTOM,
         top=_TOP,
         left=_LEFT,
@@ -108,7 +120,7 @@ def drill_picture(scenario: Place) -> DrillPicture | None:
         steps=tuple(steps),
         changes=tuple(changes),
         marks=tuple(marks),
-        lost=sum(mark.kind == "lost" for mark in marks),
+        lost=sum(mark.count for mark in marks if mark.kind == "lost"),
         intruders=sum(mark.kind == "intruder" for mark in marks),
         moment=_time(events[-1][0]),
     )
@@ -118,6 +130,15 @@ def _as_event(case: Place) -> str:
     """The text that the case has in the timeline."""
     tls = case.maybe("tls")
     return f"{case.text('what')}{f', TLS {tls}' if tls else ''}: {case.text('reason')}"
+
+
+def _calls(scenario: Place, calls: re.Match[str]) -> list[tuple[str, int]]:
+    """Kind and number of the calls in one step: what was answered, and what was lost."""
+    what, lost = f"{calls[1]}calls through the stage", int(calls[3])
+    outcome = next((case.text("outcome") for case in scenario.places("cases") if case.text("what") == what), "")
+    # calls are lost also while a backend restarts, which its verdict leaves out
+    kind = {"failed": "lost", "inconclusive": "unclear"}.get(outcome, "gone")
+    return [(kind, count) for kind, count in (("served", int(calls[2]) - lost), (kind, lost)) if count > 0]
 
 
 def _lane(text: str) -> str | None:
