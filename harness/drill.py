@@ -10,11 +10,11 @@ import time
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from .backend.instance import Approach
 from .backend.reload import Reloaded
 from .errors import Inconclusive
-from .gateway.facade import ApiStage, GatewayCertificate, MockGateway
 from .gateway.traffic import Sent, Traffic
 from .kept import KeptConnection, KeptSession
 from .outcome import Result
@@ -22,6 +22,9 @@ from .pki.credential import Credential
 from .pki.defects import Sample, make_defect
 from .subject import Subject
 from .tls.observation import Observation, TlsVersion
+
+if TYPE_CHECKING:  # a fifth of a second that only one scenario needs
+    from .gateway.facade import ApiStage, GatewayCertificate, MockGateway
 
 __all__ = ["NEW_CONNECTIONS", "Drill", "both_accepted"]
 

@@ -6,9 +6,11 @@ import threading
 import time
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from .facade import ApiStage
-from .log import Entry
+if TYPE_CHECKING:  # whoever has a stage has the gateway; whoever has none need not import it
+    from .facade import ApiStage
+    from .log import Entry
 
 __all__ = ["Sent", "Traffic"]
 
