@@ -98,6 +98,7 @@ class RevocationServer:
             await self._end.wait()
         finally:
             server.close()
+            http.pre_shutdown()
             await http.shutdown(timeout=0.5)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -240,8 +240,8 @@ class Instance:
     def reload_broken(self, content: bytes) -> str | None:
         """Put *content* in the truststore's place and carry out the declared reload.
 
-        Returns why the backend does not go on, if it does not. Otherwise it has had as long as five reloads take: with a
-        broken truststore there is no marker to tell when it is done.
+        Returns why the backend does not go on, if it does not. Otherwise it has had as long as several reloads take: with
+        a broken truststore there is no marker to tell when it is done.
         """
         usual = self.replace_truststore([]).milliseconds / 1000
         if self.lost:  # by a reload with a good truststore: that it ended then is no answer to a broken one
@@ -256,7 +256,7 @@ class Instance:
         if live:
             poll_until(
                 lambda: self._trouble() is not None,
-                min(self.target.reload_within, max(self.target.pace.settling, 5 * usual)),
+                min(self.target.reload_within, max(self.target.pace.settling, self.target.pace.reloads * usual)),
             )
         return self._trouble()
 

@@ -144,6 +144,7 @@ class ReferenceBackend:
         """Close the port and all connections."""
         if self._server is not None:
             self._server.close()
+            self._http.pre_shutdown()  # who is idle ends at once, or shutdown waits for another request
             await self._http.shutdown(timeout=0.5)
 
     def reload(self) -> None:
