@@ -25,7 +25,7 @@ from pytest_mtls.harness.scenario import GATEWAY, catalogue
 from pytest_mtls.harness.tls.observation import TlsVersion
 
 SCRIPT = Path(sys.executable).with_name("pytest-mtls")
-ROUNDS = 5
+ROUNDS = 3
 
 
 def median_ratio(ours: Callable[[], float], theirs: Callable[[], float], rounds: int = ROUNDS) -> float:
