@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .backend.instance import Approach
+from .backend.approach import Approach
 from .backend.reload import Reloaded
 from .errors import Inconclusive
 from .gateway.traffic import Sent, Traffic

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from .backend.approach import Approach
 from .backend.doubt import as_confirmed
-from .backend.instance import Approach, Instance
+from .backend.instance import Instance
 from .case_log import CaseLog
 from .errors import Inconclusive
 from .outcome import Case, Result

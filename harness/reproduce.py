@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from .backend.instance import Approach, Instance
+from .backend.approach import Approach
+from .backend.instance import Instance
 from .bench import Bench
 from .pki.credential import Credential
 from .scenario import Profile

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..harness.backend.instance import Approach
+from ..harness.backend.approach import Approach
 from ..harness.pki.credential import Credential
 from ..harness.scenario import BOTH, MUST, scenario
 from ..harness.tls.probe import Request

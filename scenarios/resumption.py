@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from ..harness.backend.instance import Approach
+from ..harness.backend.approach import Approach
 from ..harness.kept import KeptSession
 from ..harness.pki.credential import Credential
 from ..harness.scenario import BOTH, MUST, SHOULD, scenario

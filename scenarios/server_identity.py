@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..harness.backend.instance import Approach, ServerSide
+from ..harness.backend.approach import Approach
+from ..harness.backend.instance import ServerSide
 from ..harness.errors import NotApplicable
 from ..harness.pki.authority import SERVER_NAMES, new_hierarchy, server_credential
 from ..harness.pki.names import ServedNames, first_gap, matches, names_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..harness.backend.instance import Approach
+from ..harness.backend.approach import Approach
 from ..harness.scenario import BOTH, MUST, scenario
 from ..harness.trial import Trial
 

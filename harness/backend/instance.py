@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography import x509
@@ -23,9 +23,10 @@ from ..pki.credential import Credential
 from ..pki.gateway_certificate import control_credential
 from ..pki.truststore import Truststore
 from ..tls.observation import Observation, TlsVersion, Trouble
-from ..tls.probe import Conversation, Endpoint, Request, Session, converse
+from ..tls.probe import Conversation, Endpoint, Request, converse
 from ..verdict import Verdict, judge_control
 from ..wait import poll_until
+from .approach import Approach
 from .contract import Material, Reloadable, Running, lay_out
 from .doubt import refuses_version
 from .endpoint import endpoint_of
@@ -34,7 +35,7 @@ from .reload import Reloaded
 from .signs import in_words, is_up
 from .target import Target
 
-__all__ = ["Approach", "Instance", "ServerSide", "reach", "started"]
+__all__ = ["Instance", "ServerSide", "reach", "started"]
 
 _PORT_ATTEMPTS = 3
 _PATIENCE = 6
@@ -49,20 +50,6 @@ class ServerSide:
 
     credential: Credential
     hierarchy: Hierarchy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approach:
-    """How a connection differs from an ordinary one."""
-
-    request: Request = field(default_factory=Request)
-    send_server_name: bool = True
-    ciphers: str | None = None
-    """TLS 1.2 suites, in OpenSSL's notation."""
-    server_name: str | None = None
-    """Another name to call than the endpoint's, in SNI and Host."""
-    resume: Session | None = None
-    """A session to offer."""
 
 
 class Instance:
@@ -80,6 +67,9 @@ class Instance:
         self._refusals = 0
         self._was_let_in = False
         self._given_up: str | None = None
+        self._fresh: tuple[Credential, float] | None = (
+            None  # the last marker, and until when a worker may lag behind it
+        )
 
     # --- what scenarios use
 
@@ -231,7 +221,19 @@ class Instance:
         times, refused = self.target.pace.in_a_row if live else 3, list[float]()
         over = poll_until(lambda: bool(self.why()) or self._lets_in(marker, times, refused), self.target.reload_within)
         closed += refused[-1] - refused[0] if refused else 0.0
-        return Reloaded(over and not self.why(), (time.monotonic() - began) * 1000, not live, closed * 1000)
+        in_effect = over and not self.why()
+        self._fresh = (marker, began + self.target.reload_within) if live and in_effect else None
+        return Reloaded(in_effect, (time.monotonic() - began) * 1000, not live, closed * 1000)
+
+    def settles(self) -> bool:
+        """Whether the last live reload is so young that a worker may have been missed; waits for its marker again then, once.
+
+        Under load an old worker that shares the port can sleep through all connections that went before.
+        """
+        fresh, self._fresh = self._fresh, None
+        if fresh is None or time.monotonic() > fresh[1]:
+            return False
+        return poll_until(lambda: self._lets_in(fresh[0], self.target.pace.in_a_row, []), self.target.reload_within)
 
     def change_file(self, certificates: Sequence[x509.Certificate]) -> None:
         """Put *certificates* and the control into the truststore file, and tell the backend nothing."""

@@ -133,6 +133,13 @@ def test_a_server_that_gives_up_over_a_broken_truststore_holds_once_it_is_gone(
     assert run.outcomes == {scenario: outcome}
 
 
+@pytest.mark.parametrize("number", [31, 32, 35])
+def test_a_worker_that_shows_up_once_more_within_the_time_for_reloads_is_no_finding(runs: Runs, number: int) -> None:
+    """30 connections went past it; what it does then, letting in the old certificate or refusing the new one, is over soon."""
+    run = runs("check", *lagging("--lag=0", f"--relapse={number}"), *RELOADS)
+    assert (run.code, set(run.outcomes.values())) == (0, {"passed"})
+
+
 def test_a_reload_in_time_is_not_blamed(runs: Runs) -> None:
     """A backend that lets in everybody does so whatever its reload does."""
     command = f"{sys.executable} {SERVERS / 'limiting.py'} --open"

@@ -29,11 +29,14 @@ class _Server(socketserver.ThreadingTCPServer):
         self.options = options
         self.gives_up = False
         self.numbers = count()
+        self.relapse: tuple[int, ssl.SSLContext] | None = None
         self.workers = [_context() for _ in range(options.workers)]
         super().__init__((os.environ["MTLS_HOST"], int(os.environ["MTLS_PORT"])), _Connection)
 
     def reload(self) -> None:
         """The first worker reads the truststore after the lag; the others too, or at once."""
+        if self.options.relapse is not None:
+            self.relapse = next(self.numbers) + self.options.relapse, self.workers[0]
         late = threading.Timer(self.options.lag, self._read, [slice(None if self.options.all else 1)])
         late.daemon = True
         late.start()
@@ -57,7 +60,10 @@ class _Connection(socketserver.BaseRequestHandler):
         server = cast("_Server", self.server)
         if server.gives_up:
             return
-        worker = server.workers[next(server.numbers) % len(server.workers)]
+        number = next(server.numbers)
+        worker = server.workers[number % len(server.workers)]
+        if server.relapse is not None and server.relapse[0] == number:
+            worker = server.relapse[1]
         try:
             with worker.wrap_socket(self.request, server_side=True) as connection:
                 _answer(connection)
@@ -91,6 +97,9 @@ def main() -> None:
     parser.add_argument("--lag", type=float, default=0, metavar="SECONDS", help="how late a worker takes a reload over")
     parser.add_argument("--workers", type=int, default=1, help="how many there are")
     parser.add_argument("--all", action="store_true", help="all of them lag, instead of the first")
+    parser.add_argument(
+        "--relapse", type=int, metavar="N", help="the Nth connection after a reload meets the old worker"
+    )
     parser.add_argument("--user", type=int, metavar="UID", help="become this user once the port is open")
     parser.add_argument(
         "--give-up",
