@@ -67,9 +67,8 @@ class Instance:
         self._refusals = 0
         self._was_let_in = False
         self._given_up: str | None = None
-        self._fresh: tuple[Credential, float] | None = (
-            None  # the last marker, and until when a worker may lag behind it
-        )
+        self._fresh: tuple[Credential, float] | None = None
+        """The last marker, and until when a worker may lag behind it."""
 
     # --- what scenarios use
 
