@@ -68,9 +68,8 @@ def needs_restart(mtls_trial: Trial) -> Iterator[datetime]:
     old, new = mtls_trial.generation("old credential"), mtls_trial.generation("new credential")
     with mtls_trial.start(old.anchor) as backend:
         backend.accepts(old.credential, "old credential")
-        backend.change_file(
-            new.anchor
-        )  # without the old one, or the rotation trap would look like a restart that is needed
+        # without the old one, or the rotation trap would look like a restart that is needed
+        backend.change_file(new.anchor)
         yield mtls_trial.later(mtls_trial.patience)
         if backend.lets_in(new.credential):
             mtls_trial.note(f"notices a changed truststore by itself, within {mtls_trial.patience:g} s")
