@@ -15,7 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from . import leftovers
-from .backend.instance import Instance, ServerSide, reach, started
+from .backend.instance import Instance
+from .backend.started import ServerSide, reach, started
 from .backend.target import Target
 from .clock import Clock, system_clock
 from .errors import BackendError, Inconclusive, StartError, UsageError

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 
-from .backend.instance import ServerSide
+from .backend.started import ServerSide
 from .bench import Bench, Shared
 from .case_log import CaseLog
 from .errors import BackendError, Inconclusive, MtlsError, NotApplicable, StartError, describe

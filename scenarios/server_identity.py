@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..harness.backend.approach import Approach
-from ..harness.backend.instance import ServerSide
+from ..harness.backend.started import ServerSide
 from ..harness.errors import NotApplicable
 from ..harness.pki.authority import SERVER_NAMES, new_hierarchy, server_credential
 from ..harness.pki.names import ServedNames, first_gap, matches, names_of

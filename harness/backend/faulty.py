@@ -12,7 +12,8 @@ from ..pki.authority import new_hierarchy, server_credential
 from ..pki.credential import Credential
 from ..pki.truststore import Truststore
 from .embedded import reference_target
-from .instance import Instance, ServerSide, started
+from .instance import Instance
+from .started import ServerSide, started
 
 __all__ = ["start_faulty"]
 

@@ -9,16 +9,14 @@ truststore, and what is still refused or accepted then is a verdict and no race.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from cryptography import x509
 
 from .. import interrupt
 from ..errors import BackendError, Inconclusive, MtlsError, StartError
-from ..pki.authority import Hierarchy
 from ..pki.credential import Credential
 from ..pki.gateway_certificate import control_credential
 from ..pki.truststore import Truststore
@@ -27,33 +25,23 @@ from ..tls.probe import Conversation, Endpoint, Request, converse
 from ..verdict import Verdict, judge_control
 from ..wait import poll_until
 from .approach import Approach
-from .contract import Material, Reloadable, Running, lay_out
+from .contract import Material, Reloadable, Running
 from .doubt import refuses_version
 from .endpoint import endpoint_of
-from .ports import can_bind, free_port
 from .reload import Reloaded
 from .signs import in_words, is_up
 from .target import Target
 
-__all__ = ["Instance", "ServerSide", "reach", "started"]
+__all__ = ["Instance"]
 
-_PORT_ATTEMPTS = 3
 _PATIENCE = 6
 """So many refused controls in a row within one scenario before a backend is doubted."""
 _SECOND_CHANCE = 2.0
 """Seconds for a doubted backend to let its control in; then it is lost, and no scenario waits for its time-outs any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSide:
-    """The server's own certificate and the hierarchy above it."""
-
-    credential: Credential
-    hierarchy: Hierarchy
-
-
 class Instance:
-    """A backend that can be probed. ``started`` and ``reach`` give one."""
+    """A backend that can be probed; the module ``started`` makes them."""
 
     def __init__(
         self, target: Target, endpoint: Endpoint, control: Credential, material: Material | None = None
@@ -67,6 +55,7 @@ class Instance:
         self._refusals = 0
         self._was_let_in = False
         self._given_up: str | None = None
+        self._is_new = True
         self._fresh: tuple[Credential, float] | None = None
         """The last marker, and until when a worker may lag behind it."""
 
@@ -91,6 +80,10 @@ class Instance:
                 f"no TLS connection to {self.endpoint.url}: {verdict.text} ({seen.detail or 'no detail'})"
             )
         return self._versions
+
+    def is_known_to_speak(self, versions: tuple[TlsVersion, ...]) -> None:
+        """Spare finding out: another backend of the same target spoke *versions*."""
+        self._versions = versions
 
     @property
     def known_versions(self) -> tuple[TlsVersion, ...]:
@@ -208,7 +201,9 @@ class Instance:
     def replace_truststore(self, certificates: Sequence[x509.Certificate]) -> Reloaded:
         """Put *certificates*, the control and a fresh marker into the truststore, and carry out the declared reload.
 
-        Returns once the marker is let in everywhere, or ``--reload-within`` is over.
+        Returns once the marker is let in everywhere, or ``--reload-within`` is over. The first signal after a start is sent
+        again when half of that has passed in vain: HAProxy's worker serves while its master still ignores SIGUSR2 (2.6: all of
+        40 signals that were sent as soon as the port was open were lost).
         """
         material = self._own_material()
         marker = control_credential()
@@ -218,11 +213,21 @@ class Instance:
         self._take_over()
         closed = 0.0 if live else time.monotonic() - began
         times, refused = self.target.pace.in_a_row if live else 3, list[float]()
-        over = poll_until(lambda: bool(self.why()) or self._lets_in(marker, times, refused), self.target.reload_within)
+
+        def is_over() -> bool:
+            return bool(self.why()) or self._lets_in(marker, times, refused)
+
+        half, again = self.target.reload_within / 2, False
+        over = poll_until(is_over, half)
+        if not over:
+            again = self._is_new and bool(self.target.reload.words)
+            if again:
+                self._take_over()
+            over = poll_until(is_over, half)
         closed += refused[-1] - refused[0] if refused else 0.0
-        in_effect = over and not self.why()
+        in_effect, self._is_new = over and not self.why(), False
         self._fresh = (marker, began + self.target.reload_within) if live and in_effect else None
-        return Reloaded(in_effect, (time.monotonic() - began) * 1000, not live, closed * 1000)
+        return Reloaded(in_effect, (time.monotonic() - began) * 1000, not live, closed * 1000, again)
 
     def settles(self) -> bool:
         """Whether the last live reload is so young that a worker may have been missed; waits for its marker again then, once.
@@ -347,51 +352,3 @@ class Instance:
     def _speaks(self, tls: TlsVersion) -> bool:
         seen, verdict = self.control_seen(tls)
         return verdict.accepted or not refuses_version(seen, lambda: self.control_seen(tls)[0])
-
-
-@contextmanager
-def started(
-    target: Target,
-    folder: Path,
-    *,
-    server: ServerSide,
-    control: Credential,
-    truststore: Truststore | bytes | None,
-    versions: tuple[TlsVersion, ...] | None = None,
-) -> Iterator[Instance]:
-    """Start a backend with material of its own in *folder*; end it with the block.
-
-    *versions* spares finding out what it speaks. Raises BackendError when it does not come up.
-    """
-    instance = _start(target, folder, server, control, truststore)
-    instance._versions = versions
-    try:
-        yield instance
-    finally:
-        instance.leave()
-
-
-def _start(
-    target: Target, folder: Path, server: ServerSide, control: Credential, truststore: Truststore | bytes | None
-) -> Instance:
-    for attempt in range(1, _PORT_ATTEMPTS + 1):
-        port = free_port()
-        root = Truststore((server.hierarchy.root,)).pem
-        material = lay_out(folder, port=port, server=server.credential, truststore=truststore, server_ca=root)
-        endpoint = endpoint_of(f"https://localhost:{port}/", target.path, material)
-        instance = Instance(target, endpoint, control, material)
-        try:
-            instance.enter()
-        except BackendError:
-            if attempt == _PORT_ATTEMPTS or can_bind(port):
-                raise
-        else:
-            return instance
-    raise AssertionError("unreachable")
-
-
-def reach(target: Target) -> Instance:
-    """The backend that runs already at ``target.endpoint``."""
-    assert target.endpoint is not None
-    assert target.credential is not None
-    return Instance(target, target.endpoint, target.credential)

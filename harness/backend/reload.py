@@ -66,13 +66,14 @@ class Reloaded:
     """What a reload did: whether it was seen to be in effect, and after how many milliseconds.
 
     ``without_service`` is for how many of them nobody was served: a restart, or a port that was closed for a moment. That is
-    a cost, and no rejection.
+    a cost, and no rejection. ``again``: the first one after a start was not heard at once, so it was carried out a second time.
     """
 
     in_effect: bool
     milliseconds: float
     by_restart: bool
     without_service: float = 0.0
+    again: bool = False
 
     @property
     def how(self) -> str:
@@ -81,6 +82,7 @@ class Reloaded:
 
     def __str__(self) -> str:
         cost = f", {self.without_service:.0f} ms of them without service" if self.without_service else ""
+        cost += "; told a second time, since the first, just after its start, was without effect" if self.again else ""
         if self.in_effect:
             return f"{self.how} in effect after {self.milliseconds:.0f} ms{cost}"
         return f"{self.how} not in effect within {self.milliseconds:.0f} ms{cost}"

@@ -133,6 +133,23 @@ def test_a_server_that_gives_up_over_a_broken_truststore_holds_once_it_is_gone(
     assert run.outcomes == {scenario: outcome}
 
 
+def test_a_first_signal_that_comes_before_the_server_listens_to_signals_is_sent_again(runs: Runs) -> None:
+    """HAProxy's master ignores SIGUSR2 while its worker serves already; the report says that it had to be told twice."""
+    run = runs("check", *lagging("--deaf-to=1"), "--scenario", "rotation/old-removed", "--reload-within", "1")
+    assert (run.code, run.outcomes) == (0, {"rotation/old-removed": "passed"})
+    assert run.report is not None
+    (scenario,) = run.report["scenarios"]
+    assert any("told a second time" in note for note in scenario["notes"])
+
+
+@pytest.mark.parametrize("deaf_to", [("1", "2"), ("2", "3")], ids=["and-the-second", "only-later-ones"])
+def test_a_server_that_is_deaf_to_signals_for_longer_fails(runs: Runs, deaf_to: tuple[str, ...]) -> None:
+    """Once more is for a server that has just begun; what it does not hear later is a finding."""
+    run = runs("check", *lagging("--deaf-to", *deaf_to), "--scenario", "rotation/drill", "--reload-within", "1")
+    assert (run.code, run.outcomes) == (1, {"rotation/drill": "failed"})
+    assert "the reload had not taken effect within --reload-within 1 s" in reasons(run)["rotation/drill"]
+
+
 @pytest.mark.parametrize("number", range(31, 39))
 def test_a_worker_that_refuses_once_more_within_the_time_for_reloads_is_no_finding(runs: Runs, number: int) -> None:
     """30 connections went past it, and then it refuses the new certificate; one of these numbers is that connection's."""

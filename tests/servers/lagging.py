@@ -28,13 +28,15 @@ class _Server(socketserver.ThreadingTCPServer):
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.gives_up = False
-        self.numbers = count()
+        self.numbers, self.signals = count(), count(1)
         self.relapse: tuple[int, ssl.SSLContext] | None = None
         self.workers = [_context() for _ in range(options.workers)]
         super().__init__((os.environ["MTLS_HOST"], int(os.environ["MTLS_PORT"])), _Connection)
 
     def reload(self) -> None:
         """The first worker reads the truststore after the lag; the others too, or at once."""
+        if next(self.signals) in self.options.deaf_to:
+            return
         if self.options.relapse is not None:
             self.relapse = next(self.numbers) + self.options.relapse, self.workers[0]
         late = threading.Timer(self.options.lag, self._read, [slice(None if self.options.all else 1)])
@@ -100,6 +102,7 @@ def main() -> None:
     parser.add_argument(
         "--relapse", type=int, metavar="N", help="the Nth connection after a reload meets the old worker"
     )
+    parser.add_argument("--deaf-to", type=int, nargs="+", default=(), metavar="N", help="the Nth signals do nothing")
     parser.add_argument("--user", type=int, metavar="UID", help="become this user once the port is open")
     parser.add_argument(
         "--give-up",

@@ -16,9 +16,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pytest_mtls import Instance, MockGateway, Truststore, new_hierarchy
-from pytest_mtls.harness.backend.instance import ServerSide, started
 from pytest_mtls.harness.backend.process import find_program
 from pytest_mtls.harness.backend.servers import factory_of, find_server
+from pytest_mtls.harness.backend.started import ServerSide, started
 from pytest_mtls.harness.backend.target import Target
 from pytest_mtls.harness.pki.authority import server_credential
 from pytest_mtls.harness.pki.credential import read_certificates
