@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from pytest_mtls.harness.pki.authority import Hierarchy, new_hierarchy
+
 from ..peers import Peers
 from . import egress_support
 from .guarded import Guard, guarded_rest
@@ -25,6 +27,19 @@ def server() -> Iterator[Backend]:
     """A plain backend."""
     with backend() as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def behind() -> Iterator[Backend]:
+    """A plain backend for all tests of a module, behind the APIs of a custom domain."""
+    with backend() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def hierarchy() -> Hierarchy:
+    """Whom a custom domain trusts."""
+    return new_hierarchy(2)
 
 
 @pytest.fixture

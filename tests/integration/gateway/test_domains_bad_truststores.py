@@ -28,7 +28,7 @@ from pytest_mtls.harness.pki.keys import PrivateKey, new_ec_key
 from pytest_mtls.harness.pki.truststore import MAX_CERTIFICATES, Truststore
 
 from .front_door_support import VERSIONS, visit
-from .running import Backend, answer, backend
+from .running import Backend, answer
 from .sdk import few_keys
 
 NAME, URI = "api.example.com", "s3://bucket/truststore.pem"
@@ -36,12 +36,6 @@ ARN = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-55
 
 pytestmark = pytest.mark.timeout(60)
 Put = Callable[[bytes], object]
-
-
-@pytest.fixture(scope="module")
-def hierarchy() -> Hierarchy:
-    """Whom a good truststore trusts."""
-    return new_hierarchy(2)
 
 
 @pytest.fixture
@@ -240,19 +234,12 @@ def test_thousand_members_of_one_name(name: x509.Name, reason: str, gateway: Moc
 
 
 @pytest.fixture
-def store() -> Iterator[Backend]:
-    """An S3 server, of which a test says what it answers."""
-    with backend() as one:
-        yield one
-
-
-@pytest.fixture
-def at_server(store: Backend, monkeypatch: pytest.MonkeyPatch) -> Iterator[MockGateway]:
+def at_server(server: Backend, monkeypatch: pytest.MonkeyPatch) -> Iterator[MockGateway]:
     """A gateway that reads truststores from it, and waits half a second for it at most."""
     for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(objects, "_SECONDS", 0.5)
-    with running(Options(s3_endpoint=store.url, settings=Settings(domain_update_ms=0)), few_keys()) as gateway:
+    with running(Options(s3_endpoint=server.url, settings=Settings(domain_update_ms=0)), few_keys()) as gateway:
         yield gateway
 
 
@@ -274,12 +261,12 @@ SERVERS: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("version", [1, 2], ids=["v1", "v2"])
 @pytest.mark.parametrize("kind", SERVERS)
 def test_s3_server_that_does_not_give_the_truststore(
-    kind: str, version: int, store: Backend, at_server: MockGateway, hierarchy: Hierarchy
+    kind: str, version: int, server: Backend, at_server: MockGateway, hierarchy: Hierarchy
 ) -> None:
     """400 with the reason, an entry in the log, no domain; once it does, all is well."""
-    store.answer, reason = SERVERS[kind]
+    server.answer, reason = SERVERS[kind]
     text = refused(at_server, version)
-    store.answer = answer(200, Truststore.of(hierarchy.certificates).pem)
+    server.answer = answer(200, Truststore.of(hierarchy.certificates).pem)
 
     assert reason in text
     assert create(at_server, version).status_code == 201
@@ -288,7 +275,7 @@ def test_s3_server_that_does_not_give_the_truststore(
 
 @pytest.mark.parametrize("begun", [False, True], ids=["silent", "stuck in the middle"])
 def test_s3_server_that_never_answers(
-    begun: bool, store: Backend, at_server: MockGateway, hierarchy: Hierarchy
+    begun: bool, server: Backend, at_server: MockGateway, hierarchy: Hierarchy
 ) -> None:
     """It is given up, and holds up nobody else meanwhile."""
     release, came = threading.Event(), threading.Event()
@@ -300,13 +287,13 @@ def test_s3_server_that_never_answers(
         return b""
 
     # a body that is announced and does not come, for which the server does nothing more
-    store.answer = answer(200, pem)[:-100] if begun else hang
+    server.answer = answer(200, pem)[:-100] if begun else hang
     try:
         text = refused(at_server)
         assert begun or came.is_set()
     finally:
         release.set()
-    store.answer = answer(200, pem)
+    server.answer = answer(200, pem)
 
     assert text == f"Truststore {URI} cannot be read: no answer from the S3 server in 0.5 s"
     assert create(at_server).status_code == 201
@@ -314,12 +301,12 @@ def test_s3_server_that_never_answers(
 
 
 def test_s3_server_that_fails_at_an_update_leaves_the_former_truststore_in_force(
-    store: Backend, at_server: MockGateway, hierarchy: Hierarchy
+    server: Backend, at_server: MockGateway, hierarchy: Hierarchy
 ) -> None:
     """Clients that were let in before still are."""
-    store.answer = answer(200, Truststore.of(hierarchy.certificates).pem)
+    server.answer = answer(200, Truststore.of(hierarchy.certificates).pem)
     assert create(at_server).status_code == 201
-    store.answer = answer(403, DENIED)
+    server.answer = answer(403, DENIED)
     change = {"op": "replace", "path": "/mutualTlsAuthentication/truststoreUri", "value": "s3://bucket/next.pem"}
     url = f"{at_server.endpoint}/domainnames/{NAME}"
     given = httpx.patch(url, json={"patchOperations": [change]}, trust_env=False)

@@ -20,7 +20,7 @@ from pytest_mtls.harness.wait import poll_until
 from ..checks import clean_environment, finished, require
 from ..runs import Run, Runs
 from .guarded import uri_of
-from .running import Backend, backend
+from .running import Backend
 from .s3 import client, s3_server
 
 NAME, BUCKET = "api.example.com", "your-name-ca-truststore"
@@ -46,13 +46,6 @@ NO_ANSWER = {"1.2": (35,), "1.3": (52, 56)}
 """curl's exit codes: 35 SSL_CONNECT_ERROR; 52 GOT_NOTHING and 56 RECV_ERROR, as a client's handshake ends first in TLS 1.3."""
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture
-def behind() -> Iterator[Backend]:
-    """What stands behind the API."""
-    with backend() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")
@@ -164,12 +157,12 @@ MINE = ("--key", "my_client.key", "--cert", "my_client.pem")
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_story_with_an_s3_server(version: str, folder: Path, behind: Backend) -> None:
+def test_story_with_an_s3_server(version: str, folder: Path, server: Backend) -> None:
     """All nine commands as they stand there; then what each caller sees, step by step."""
     with s3_server() as url:
         upload(folder, url, *NINE[6:])
         with gateway(folder, "--s3-endpoint", url, **credentials(url)) as process:
-            tell_the_story(process, Curl(folder, process.told, version), folder, behind, version)
+            tell_the_story(process, Curl(folder, process.told, version), folder, server, version)
     (ended,) = process.ended
 
     assert (ended.code, ended.out, ended.left) == (0, "", ())
@@ -177,22 +170,22 @@ def test_story_with_an_s3_server(version: str, folder: Path, behind: Backend) ->
     assert "PRIVATE KEY" not in ended.err
 
 
-def test_story_with_a_folder_for_s3(folder: Path, behind: Backend) -> None:
+def test_story_with_a_folder_for_s3(folder: Path, server: Backend) -> None:
     """``--s3-root`` in place of the server; the folder is left alone."""
     bucket = folder / "s3" / BUCKET
     bucket.mkdir(parents=True)
     shutil.copy(folder / "truststore.pem", bucket / "truststore.pem")  # aws s3 cp
     with gateway(folder, "--s3-root", str(folder / "s3")) as process:
-        tell_the_story(process, Curl(folder, process.told, "1.3"), folder, behind, "1.3")
+        tell_the_story(process, Curl(folder, process.told, "1.3"), folder, server, "1.3")
 
     assert process.ended[0].code == 0
     assert [path.name for path in bucket.iterdir()] == ["truststore.pem"]
 
 
-def tell_the_story(process: Process, curl: Curl, folder: Path, behind: Backend, version: str) -> None:
+def tell_the_story(process: Process, curl: Curl, folder: Path, server: Backend, version: str) -> None:
     """From an API with a domain to mutual TLS on it, and nothing beside it."""
     v2 = process.client("apigatewayv2")
-    api = v2.create_api(Name="story", ProtocolType="HTTP", Target=behind.url)["ApiId"]
+    api = v2.create_api(Name="story", ProtocolType="HTTP", Target=server.url)["ApiId"]
     certificate = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
     v2.create_domain_name(DomainName=NAME, DomainNameConfigurations=[{"CertificateArn": certificate}])
     v2.create_api_mapping(DomainName=NAME, ApiId=api, Stage="$default")
@@ -239,7 +232,7 @@ def handler(event, context):
 """
 
 
-def test_authorizer_is_told_of_the_story_s_client(folder: Path, behind: Backend) -> None:
+def test_authorizer_is_told_of_the_story_s_client(folder: Path, server: Backend) -> None:
     """The event's ``clientCert`` is the one that the story prints, but for PEM and dates, which are this certificate's."""
     bucket = folder / "s3" / BUCKET
     bucket.mkdir(parents=True)
@@ -255,7 +248,7 @@ def test_authorizer_is_told_of_the_story_s_client(folder: Path, behind: Backend)
     )
     with gateway(folder, *options, PYTHONPATH=str(folder)) as process:
         v2 = process.client("apigatewayv2")
-        api = v2.create_api(Name="story", ProtocolType="HTTP", Target=behind.url)["ApiId"]
+        api = v2.create_api(Name="story", ProtocolType="HTTP", Target=server.url)["ApiId"]
         guard(v2, api)
         v2.create_domain_name(
             DomainName=NAME,

@@ -27,7 +27,7 @@ from pytest_mtls.harness.pki.keys import new_rsa_key
 from pytest_mtls.harness.pki.truststore import Truststore
 
 from .front_door_support import twice_extended, visit
-from .running import Backend, answer, backend
+from .running import Backend, answer
 from .s3 import client, s3_server
 from .sdk import few_keys
 
@@ -162,49 +162,42 @@ def test_refused_update_leaves_the_former_truststore_in_force(mtls_gateway: Mock
 
 
 @pytest.fixture
-def store() -> Iterator[Backend]:
-    """An S3 server, of which a test says what it answers."""
-    with backend() as one:
-        yield one
-
-
-@pytest.fixture
-def at_server(store: Backend, monkeypatch: pytest.MonkeyPatch) -> Iterator[MockGateway]:
+def at_server(server: Backend, monkeypatch: pytest.MonkeyPatch) -> Iterator[MockGateway]:
     """A gateway that reads truststores from it."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    with running(Options(s3_endpoint=f"{store.url}/", settings=Settings(domain_update_ms=0))) as gateway:
+    with running(Options(s3_endpoint=f"{server.url}/", settings=Settings(domain_update_ms=0))) as gateway:
         yield gateway
 
 
-def test_path_style_get_of_the_version(store: Backend, at_server: MockGateway) -> None:
+def test_path_style_get_of_the_version(server: Backend, at_server: MockGateway) -> None:
     """Unsigned without credentials; names are percent-encoded."""
     hierarchy = new_hierarchy()
-    store.answer = answer(200, Truststore.of(hierarchy.certificates).pem)
+    server.answer = answer(200, Truststore.of(hierarchy.certificates).pem)
     create(at_server, "s3://bucket/some folder/trust+store.pem", "v/2")
     visit(at_server, NAME, hierarchy.issue())
 
-    assert store.request[0] == "GET /bucket/some%20folder/trust%2Bstore.pem?versionId=v%2F2 HTTP/1.1"
-    assert store.header("Authorization") == []
+    assert server.request[0] == "GET /bucket/some%20folder/trust%2Bstore.pem?versionId=v%2F2 HTTP/1.1"
+    assert server.header("Authorization") == []
     assert at_server.log.front_door()[0]["outcome"] == "accepted"
 
 
 def test_get_is_signed_when_credentials_stand_in_the_environment(
-    store: Backend, at_server: MockGateway, monkeypatch: pytest.MonkeyPatch
+    server: Backend, at_server: MockGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By Signature Version 4, and by the token of a session if there is one."""
     pytest.importorskip("botocore")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-in-any-log")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
-    store.answer = answer(200, Truststore.of(new_hierarchy().certificates).pem)
+    server.answer = answer(200, Truststore.of(new_hierarchy().certificates).pem)
     create(at_server)
-    (signature,) = store.header("Authorization")
+    (signature,) = server.header("Authorization")
 
     assert signature.startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
     assert "/us-east-1/s3/aws4_request" in signature
-    assert store.header("X-Amz-Security-Token") == ["token"]
-    assert b"not-in-any-log" not in store.requests[0]
+    assert server.header("X-Amz-Security-Token") == ["token"]
+    assert b"not-in-any-log" not in server.requests[0]
 
 
 @contextmanager
@@ -269,7 +262,7 @@ def test_server_that_is_gone() -> None:
         assert "no answer from the S3 server" in refused(lambda: create(gateway))
 
 
-def test_control_plane_goes_on_while_the_server_is_slow(store: Backend, at_server: MockGateway) -> None:
+def test_control_plane_goes_on_while_the_server_is_slow(server: Backend, at_server: MockGateway) -> None:
     """Two Creates of one name at the same time: the later one is a conflict, although it was read first or last."""
     import threading
 
@@ -281,7 +274,7 @@ def test_control_plane_goes_on_while_the_server_is_slow(store: Backend, at_serve
         release.wait(10)
         return answer(200, pem)
 
-    store.answer = slowly
+    server.answer = slowly
     codes: list[str] = []
 
     def make() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,24 +24,11 @@ from pytest_mtls.harness.tls.observation import TlsVersion
 from pytest_mtls.harness.wait import poll_until
 
 from .front_door_support import VERSIONS, Caller, visit
-from .running import Backend, backend
+from .running import Backend
 
 NAME = "api.example.com"
 
 pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture(scope="module")
-def behind() -> Iterator[Backend]:
-    """What stands behind the API: plain HTTP."""
-    with backend() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def hierarchy() -> Hierarchy:
-    """Whom the domain trusts."""
-    return new_hierarchy(2)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,19 +21,6 @@ from .running import Backend, backend
 NAME, OTHER = "api.example.com", "other.example.com"
 
 pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture(scope="module")
-def behind() -> Iterator[Backend]:
-    """What stands behind the APIs: plain HTTP."""
-    with backend() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def hierarchy() -> Hierarchy:
-    """Whom the domains trust."""
-    return new_hierarchy(2)
 
 
 @pytest.fixture(scope="module")
