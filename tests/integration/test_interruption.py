@@ -32,6 +32,13 @@ from .runs import Run, Runs, unruly
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = "interrupted before the run had come to its end"
 REPORT = ("--json", "report.json", "--junit", "junit.xml")
+AT_A_LINE = (
+    sys.executable,
+    "-c",
+    "import os, sys; from pytest_mtls.harness.report.terminal import Terminal; from pytest_mtls.harness.cli import main; "
+    "line = Terminal.scenario; Terminal.scenario = lambda *both: (os.kill(os.getpid(), 15), line(*both)); sys.exit(main())",
+)
+"""The program, which gets SIGTERM when it is about to print the first scenario's line."""
 PYTEST = (sys.executable, "-u", "-m", "pytest", "-v", "-p", "no:cacheprovider", "--pyargs", "pytest_mtls.scenarios")
 
 
@@ -101,6 +108,15 @@ def test_an_interruption_in_the_middle(runs: Runs, stop: signal.Signals) -> None
     assert re.findall("^passed +(\\S+)", printed + run.out, re.MULTILINE) == done
     assert f"inconclusive: {len(done)} passed in " in run.out
     assert (runs.folder / "junit.xml").read_bytes().count(b"<testcase ") == len(done) + 1
+
+
+def test_an_interruption_while_an_outcome_is_recorded(runs: Runs) -> None:
+    """What is in the report is on the terminal."""
+    run = runs.end(runs.start("check", *unruly(), *REPORT, words=AT_A_LINE), within=20)
+    assert_partial(run)
+    assert run.report is not None
+    (done,) = run.report["scenarios"]
+    assert re.findall("^passed +(\\S+)", run.out, re.MULTILINE) == [done["id"]]
 
 
 @pytest.mark.parametrize(
