@@ -49,9 +49,11 @@ class Subject:
         self._one.require_alive()
         return self.instance.probe(credential, tls)
 
-    def reload(self, *trusted: x509.Certificate) -> Reloaded:
+    def reload(self, *trusted: x509.Certificate, matters: bool = True) -> Reloaded:
         """Trust *trusted*, in this order, from now on, by the declared reload; waits until that is in effect.
 
+        If it is not in effect in time, nothing passes behind it, since whose truststore it meets is not known; but where that
+        does not *matter*.
         Raises Inconclusive when the control is refused already: the marker would be waited for in vain.
         """
         self._one.good_control(self.versions[-1])
@@ -62,6 +64,8 @@ class Subject:
         if not reloaded.in_effect:
             seconds, said = self.instance.target.reload_within, self.instance.last_words
             self._log.late = f"the {reloaded.how} had not taken effect within --reload-within {seconds:g} s{said}"
+            if matters:
+                self._log.add(Case(what="truststore", tls=None, outcome=Result.INCONCLUSIVE, reason=self._log.late))
         return reloaded
 
     def accepts(

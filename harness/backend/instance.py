@@ -203,31 +203,33 @@ class Instance:
 
         Returns once the marker is let in everywhere, or ``--reload-within`` is over. The first signal after a start is sent
         again when half of that has passed in vain: HAProxy's worker serves while its master still ignores SIGUSR2 (2.6: all of
-        40 signals that were sent as soon as the port was open were lost).
+        40 signals that were sent as soon as the port was open were lost). The second comes with a marker of its own, so who
+        takes over with each signal what stood there at the one before does not pass.
         """
-        material = self._own_material()
-        marker = control_credential()
-        material.replace_truststore(Truststore.of((*certificates, self.control.leaf, marker.leaf)))
-        began = time.monotonic()
-        live = isinstance(self.running, Reloadable)
-        self._take_over()
+        began, half = time.monotonic(), self.target.reload_within / 2
+        marker, live = self._tell(certificates), isinstance(self.running, Reloadable)
         closed = 0.0 if live else time.monotonic() - began
         times, refused = self.target.pace.in_a_row if live else 3, list[float]()
 
         def is_over() -> bool:
             return bool(self.why()) or self._lets_in(marker, times, refused)
 
-        half, again = self.target.reload_within / 2, False
         over = poll_until(is_over, half)
-        if not over:
-            again = self._is_new and bool(self.target.reload.words)
-            if again:
-                self._take_over()
-            over = poll_until(is_over, half)
+        again = not over and self._is_new and bool(self.target.reload.words)
+        if again:
+            marker = self._tell(certificates)
+        over = over or poll_until(is_over, half)
         closed += refused[-1] - refused[0] if refused else 0.0
         in_effect, self._is_new = over and not self.why(), False
         self._fresh = (marker, began + self.target.reload_within) if live and in_effect else None
         return Reloaded(in_effect, (time.monotonic() - began) * 1000, not live, closed * 1000, again)
+
+    def _tell(self, certificates: Sequence[x509.Certificate]) -> Credential:
+        """Replace the truststore and carry out the declared reload; returns the marker in it."""
+        marker = control_credential()
+        self._own_material().replace_truststore(Truststore.of((*certificates, self.control.leaf, marker.leaf)))
+        self._take_over()
+        return marker
 
     def settles(self) -> bool:
         """Whether the last live reload is so young that a worker may have been missed; waits for its marker again then, once.

@@ -150,6 +150,15 @@ def test_a_server_that_is_deaf_to_signals_for_longer_fails(runs: Runs, deaf_to: 
     assert "the reload had not taken effect within --reload-within 1 s" in reasons(run)["rotation/drill"]
 
 
+def test_a_server_that_is_one_truststore_behind_does_not_pass(runs: Runs) -> None:
+    """It takes over with each signal what it read at the one before: being told twice gives it the right one by chance."""
+    run = runs("check", *lagging("--one-behind"), *RELOADS, "--reload-within", "1")
+    assert (run.code, set(run.outcomes.values())) == (3, {"inconclusive"})
+    assert all(
+        "the reload had not taken effect within --reload-within 1 s" in reason for reason in reasons(run).values()
+    )
+
+
 @pytest.mark.parametrize("number", range(31, 39))
 def test_a_worker_that_refuses_once_more_within_the_time_for_reloads_is_no_finding(runs: Runs, number: int) -> None:
     """30 connections went past it, and then it refuses the new certificate; one of these numbers is that connection's."""

@@ -30,12 +30,15 @@ class _Server(socketserver.ThreadingTCPServer):
         self.gives_up = False
         self.numbers, self.signals = count(), count(1)
         self.relapse: tuple[int, ssl.SSLContext] | None = None
-        self.workers = [_context() for _ in range(options.workers)]
+        self.workers, self.waiting = [_context() for _ in range(options.workers)], _context()
         super().__init__((os.environ["MTLS_HOST"], int(os.environ["MTLS_PORT"])), _Connection)
 
     def reload(self) -> None:
         """The first worker reads the truststore after the lag; the others too, or at once."""
         if next(self.signals) in self.options.deaf_to:
+            return
+        if self.options.one_behind:
+            self.workers, self.waiting = [self.waiting], _context()
             return
         if self.options.relapse is not None:
             self.relapse = next(self.numbers) + self.options.relapse, self.workers[0]
@@ -103,6 +106,7 @@ def main() -> None:
         "--relapse", type=int, metavar="N", help="the Nth connection after a reload meets the old worker"
     )
     parser.add_argument("--deaf-to", type=int, nargs="+", default=(), metavar="N", help="the Nth signals do nothing")
+    parser.add_argument("--one-behind", action="store_true", help="take over what was read at the signal before")
     parser.add_argument("--user", type=int, metavar="UID", help="become this user once the port is open")
     parser.add_argument(
         "--give-up",
