@@ -217,11 +217,11 @@ class Bench:
         for shared in self.opened:
             self._require_alive()
             instance = shared.instance
-            if not any(instance.control_seen(tls, fresh=True)[1].accepted for tls in instance.versions):
-                _, verdict = instance.control_seen(instance.versions[-1])
+            verdicts = [instance.control_seen(tls, fresh=True)[1] for tls in instance.versions]
+            if not any(verdict.accepted for verdict in verdicts):
                 raise BackendError(
                     f"{self.target.name}: the good credential was let in at the beginning and is not any more: "
-                    f"{verdict.text}{instance.why()}. Run again, and look at the backend's log."
+                    f"{verdicts[-1].text}{instance.why()}. Run again, and look at the backend's log."
                 )
 
     def _open_shared(self, profile: Profile) -> Shared:

@@ -75,7 +75,7 @@ class Expectation:
             return self.case(what, tls, Result.INCONCLUSIVE, self.refused_control(tls, control_verdict), before)
         again = partial(self.judged, ask, before, also_reject)
         seen, verdict = self.judged(lambda: first or ask(), before, also_reject)
-        times_left = times
+        times_left = max(times, self._instance.target.pace.tries)
         while verdict.rejected and (times_left := times_left - 1) > 0:
             seen, verdict = again()
         seen, verdict = as_confirmed(

@@ -44,7 +44,7 @@ def clock_of(instance: Instance, now: datetime, tolerance: float) -> str | None:
     said = None if seen.answer is None or seen.answer.header("age") else seen.answer.header("date")
     try:
         date = parsedate_to_datetime(said or "")
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for years beyond what a date can hold
         return "it sends no Date header: make sure that its clock is right"
     apart = (date if date.tzinfo else date.replace(tzinfo=UTC)) - now
     if abs(apart.total_seconds()) <= tolerance:

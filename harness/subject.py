@@ -28,6 +28,7 @@ from .wait import poll_until
 
 __all__ = ["Subject"]
 
+_STOPPED = "stopped listening"
 _GOING_DOWN = 1.0
 """Seconds that a backend which gives up over a broken truststore may take to stop listening; lighttpd needs 0.1."""
 
@@ -208,9 +209,12 @@ class Subject:
         def is_evidence() -> bool:
             case, seen = self._asked_after_broken(stranger, what, tls, before)
             cases.append(case)
+            if seen.trouble is Trouble.REFUSED:  # who starts anew in between may be open then
+                return self.instance.lost is not None
             return case.outcome is not Result.INCONCLUSIVE or seen.answer is not None
 
-        poll_until(is_evidence, _GOING_DOWN)
+        if not poll_until(is_evidence, _GOING_DOWN) and cases[-1].reason == _STOPPED:
+            poll_until(is_evidence, self.instance.target.reload_within)
         return cases[-1]
 
     def _asked_after_broken(
@@ -218,7 +222,7 @@ class Subject:
     ) -> tuple[Case, Observation]:
         seen = self.instance.probe(stranger, tls)
         if seen.trouble is Trouble.REFUSED:
-            return self._one.case(what, tls, Result.PASSED, "stopped listening", before, seen), seen
+            return self._one.case(what, tls, Result.PASSED, _STOPPED, before, seen), seen
         verdict = judge(seen, before, statuses=self.instance.target.statuses)
         again = partial(self._one.judged, partial(self.instance.probe, stranger, tls), before)
         seen, verdict = as_confirmed(seen, verdict, again)

@@ -23,15 +23,20 @@ from ..harness.trial import Trial
     The PEM is public: whoever has it could write the header.""",
 )
 def forged_on_direct_connection(mtls_trial: Trial) -> None:
-    """A certificate header MUST NOT make up for a missing client certificate.
+    """A certificate header MUST NOT make up for a missing client certificate, nor for a wrong one.
 
-    No client certificate; every known header family carries the trusted certificate's PEM, subject and SUCCESS, one
-    family a request. The twin sends the same headers with the good credential, so that a request that is merely too large
-    or odd does not look like a refusal.
+    No client certificate, and a stranger's; every known header family carries the trusted certificate's PEM, subject and
+    SUCCESS, one family a request. The twin sends the same headers with the good credential, so that a request that is merely
+    too large or odd does not look like a refusal.
     """
+    backend, stranger = mtls_trial.backend, mtls_trial.defect("stranger")
+    kept_out = not backend.lets_in(stranger)  # otherwise the header is not what opens the door: trust/ tells that
     for family, headers in _families(mtls_trial.good).items():
         approach = Approach(request=Request(headers=headers))
-        mtls_trial.backend.rejects(None, f"forged {family}", approach=approach)
+        backend.rejects(None, f"forged {family}", approach=approach)
+        if kept_out:  # what is read from a header does not depend on the TLS version
+            what = f"forged {family}, beside a stranger's certificate"
+            backend.rejects(stranger, what, approach=approach, versions=backend.versions[-1:])
 
 
 def _families(good: Credential) -> dict[str, tuple[tuple[str, str], ...]]:

@@ -76,11 +76,14 @@ def copied_serial_and_dates(mtls_trial: Trial) -> None:
     RequireAndVerifyClientCert, not RequireAnyClientCert; Node: rejectUnauthorized true.""",
 )
 def self_signed_stranger(mtls_trial: Trial) -> None:
-    """A fresh self-signed certificate of an unknown name MUST be refused.
+    """A fresh self-signed certificate of an unknown name MUST be refused, and so MUST one of an unknown authority.
 
-    Random DN, its own key. Ideal: unknown_ca(48).
+    Random DN, its own key; then a leaf of somebody's own CA, which OpenSSL tells by another error (20 or 21, not 18). Ideal:
+    unknown_ca(48).
     """
     mtls_trial.backend.rejects(mtls_trial.defect("stranger"))
+    leaf = new_hierarchy(1).issue(clock=mtls_trial.bench.clock, name="stranger of an authority of its own")
+    mtls_trial.backend.rejects(leaf)
 
 
 @scenario(

@@ -251,21 +251,28 @@ class Instance:
         Returns why the backend does not go on, if it does not. Otherwise it has had as long as several reloads take: with
         a broken truststore there is no marker to tell when it is done.
         """
-        usual = self.replace_truststore([]).milliseconds / 1000
+        reloaded = self.replace_truststore([])
+        usual = reloaded.milliseconds / 1000
         if self.lost:  # by a reload with a good truststore: that it ended then is no answer to a broken one
             raise BackendError(self.lost)
+        if not reloaded.in_effect:
+            raise Inconclusive(f"{reloaded} with a good truststore, so nobody knows when a broken one is read")
         self._own_material().replace_truststore(content)
         live = isinstance(self.running, Reloadable)
         try:
             self._take_over()
+        except StartError as error:
+            if error.listening:
+                raise Inconclusive(f"somebody listens, and it is no TLS server: {error}") from error
+            return str(error)
         except BackendError as error:
             if not live:
                 return str(error)
         if live:
-            poll_until(
-                lambda: self._trouble() is not None,
-                min(self.target.reload_within, max(self.target.pace.settling, self.target.pace.reloads * usual)),
-            )
+            least = max(self.target.pace.settling, self.target.pace.reloads * usual)
+            # who looks for itself does so when its time comes, which may have been near the last time
+            wait = self.target.reload_within if self.target.reload.kind == "watch" else least
+            poll_until(lambda: self._trouble() is not None, min(self.target.reload_within, wait))
         return self._trouble()
 
     def _take_over(self) -> None:

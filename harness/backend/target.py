@@ -32,11 +32,14 @@ class Pace:
     """The least that a reload is given when nothing can tell that it is done."""
     reloads: float = 5.0
     """So many times as long as the reload before it took, such a reload is given."""
+    tries: int = 2
+    """So many connections in a row, with no control between them, for each that must be kept out: two workers that take turns
+    would otherwise be asked one the negatives, and the other the controls."""
     in_a_row: int = 30
     """So many new connections with the marker before a live reload is believed; Granian's second worker lags by seconds."""
 
 
-QUICK = Pace(life=2.0, grace=1.0, patience=1.0, settling=0.0, reloads=0.0, in_a_row=3)
+QUICK = Pace(life=2.0, grace=1.0, patience=1.0, settling=0.0, reloads=0.0, tries=1, in_a_row=3)
 """For the embedded backend: it has our clock, and a reload is done when the call returns."""
 
 
