@@ -79,7 +79,11 @@ class Expectation:
         while verdict.rejected and (times_left := times_left - 1) > 0:
             seen, verdict = again()
         seen, verdict = as_confirmed(
-            seen, verdict, again, lambda: self.controls.control_seen(tls, approach.request, fresh=True)[1]
+            seen,
+            verdict,
+            again,
+            lambda: self.controls.control_seen(tls, approach.request, fresh=True)[1],
+            early=approach == Approach(request=approach.request),
         )
         after, control_verdict = self.controls.control_seen(tls, approach.request, fresh=True)
         result, reason = self._rejection(verdict, control_verdict, tls)

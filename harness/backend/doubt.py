@@ -24,14 +24,17 @@ def as_confirmed(
     verdict: Verdict,
     again: Callable[[], tuple[Observation, Verdict]],
     control: Callable[[], Verdict] | None = None,
+    *,
+    early: bool = False,
 ) -> tuple[Observation, Verdict]:
     """*seen* and its *verdict*, or, when that rests on a close or an early alert, what counts after two more attempts.
 
     *again* makes one attempt. *control* makes a control connection; None where it need not be let in. What differs from the
-    first one in this, counts; the rejection remains when nothing does.
+    first one in this, counts; the rejection remains when nothing does. *early*: an alert before the ServerHello is as weak,
+    since neither a session nor a name was offered that it could be about.
     """
     for twin in (control, None):
-        if not _is_weak(seen, verdict):
+        if verdict.evidence is not Evidence.CLOSED and not (early and _is_early(seen)):
             break
         if twin is not None and not (seen_twin := twin()).accepted:
             first = verdict.text.removeprefix("rejected: ")
@@ -41,9 +44,8 @@ def as_confirmed(
     return seen, verdict
 
 
-def _is_weak(seen: Observation, verdict: Verdict) -> bool:
-    early = seen.alert is not None and seen.phase < Phase.SERVER_HELLO
-    return verdict.evidence is Evidence.CLOSED or (verdict.evidence is Evidence.TLS and early)
+def _is_early(seen: Observation) -> bool:
+    return seen.alert is not None and seen.phase < Phase.SERVER_HELLO
 
 
 def refuses_version(seen: Observation, again: Callable[[], Observation]) -> bool:

@@ -114,8 +114,7 @@ def _note_step(connection: SSL.Connection, where: int, value: int) -> None:
         elif step == b"SSLv3/TLS read server certificate":
             notes.server_certificate = True
         elif step == b"SSLv3/TLS read server certificate request":
-            # a renegotiation may ask too, after the request was read; API Gateway presents in the first handshake alone
-            notes.requested |= notes.phase < Phase.HANDSHAKE
+            notes.requested = True
         elif step == b"SSLv3/TLS read server session ticket":
             notes.ticket = True
         elif step == b"SSLv3/TLS write client certificate":

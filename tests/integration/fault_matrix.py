@@ -78,6 +78,13 @@ EXPECTED = {
         "rotation/drill": "G",
         "rotation/switch": "G",
     },
+    "foreign-authorities": {
+        "reload/replacement-takes-effect": "P",
+        "resumption/after-removal": "P",
+        "trust/bundle-every-authority": "P",
+        "trust/self-signed-stranger": "GP",
+        "trust/unknown-authority": "P",
+    },
     "issuer-name-only": {
         "chain/tampered": "GP",
         "reload/replacement-takes-effect": "G",
@@ -260,6 +267,9 @@ EXPECTED = {
         "server-identity/tls12-offered": "GP",
     },
     "trusts-header": {
+        "forwarded-header/forged-on-direct-connection": "GP",
+    },
+    "trusts-header-of-strangers": {
         "forwarded-header/forged-on-direct-connection": "GP",
     },
     "watches-file": {},

@@ -283,7 +283,7 @@ def test_a_backend_that_breaks_down_shortly_before_the_end_is_noticed(runs: Runs
     """By the check that closes the run, if by nothing else."""
 
     scenarios = ("--scenario", "presence/*", "--json", "report.json")
-    run = runs("check", *unruly("--after", "11", "--then", mischief), *BRIEF, *scenarios)
+    run = runs("check", *unruly("--after", "13", "--then", mischief), *BRIEF, *scenarios)
     assert (run.code, run.is_clean, run.err) == (3, True, "")
     assert run.report is not None
     assert len(run.report["summary"]["problems"]) == 1

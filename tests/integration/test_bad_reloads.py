@@ -159,6 +159,26 @@ def test_a_server_that_is_one_truststore_behind_does_not_pass(runs: Runs) -> Non
     )
 
 
+BROKEN = ("--scenario", "reload/broken-bundle-fails-closed", "--reload-within", "1")
+
+
+def test_a_server_that_does_not_hear_of_a_broken_truststore_proves_nothing(runs: Runs) -> None:
+    """It goes on with the good one because it was never told."""
+    run = runs("check", *lagging("--deaf-to", "1", "2", "3", "4"), *BROKEN)
+    assert (run.code, run.is_clean) == (3, True)
+    (reason,) = run.reasons
+    assert re.search(r"reload not in effect within .* with a good truststore, so nobody knows when a broken", reason)
+
+
+def test_a_server_that_answers_without_tls_over_a_broken_truststore_does_not_pass(runs: Runs) -> None:
+    """It has not ended: somebody listens there, whoever it is."""
+    server = f"{sys.executable} {SERVERS / 'lagging.py'} --plain"
+    run = runs("check", "--command", server, "--start-within", "3", *BROKEN, *BRIEF)
+    assert (run.code, run.is_clean) == (3, True)
+    (reason,) = run.reasons
+    assert "somebody listens, and it is no TLS server" in reason
+
+
 @pytest.mark.parametrize("number", range(31, 39))
 def test_a_worker_that_refuses_once_more_within_the_time_for_reloads_is_no_finding(runs: Runs, number: int) -> None:
     """30 connections went past it, and then it refuses the new certificate; one of these numbers is that connection's."""

@@ -76,6 +76,14 @@ class _Connection(socketserver.BaseRequestHandler):
             pass
 
 
+class _Plain(socketserver.BaseRequestHandler):
+    """One connection without TLS."""
+
+    def handle(self) -> None:
+        self.request.recv(65_536)
+        self.request.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
 def _answer(connection: socket.socket) -> None:
     received = b""
     while b"\r\n\r\n" not in received:
@@ -114,7 +122,16 @@ def main() -> None:
         metavar="SECONDS",
         help="end so long after a broken reload; close each connection until then",
     )
+    parser.add_argument("--plain", action="store_true", help="serve plain HTTP where the truststore cannot be read")
     options = parser.parse_args()
+    try:
+        _context()
+    except OSError:
+        if not options.plain:
+            raise
+        socketserver.TCPServer.allow_reuse_address = True
+        with socketserver.TCPServer((os.environ["MTLS_HOST"], int(os.environ["MTLS_PORT"])), _Plain) as plain:
+            plain.serve_forever()
     with _Server(options) as server:
         signal.signal(signal.SIGHUP, lambda *_: server.reload())
         if options.user is not None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...tls.policy import PRESENTED, Peer
+from ...tls.policy import PATH, PRESENTED, Peer
 from ..reference import Behaviour
-from .changes import with_check, without
+from .changes import path_is_broken, with_check, without
 from .registry import fault
 
 
@@ -36,3 +36,13 @@ def trusts_header(behaviour: Behaviour) -> Behaviour:
         return peer.certificate is None and not any("cert" in name.lower() for name in peer.headers)
 
     return with_check(behaviour, PRESENTED, missing)
+
+
+@fault("a proxy's application with optional_no_ca in front: the header decides, whatever the handshake brought")
+def trusts_header_of_strangers(behaviour: Behaviour) -> Behaviour:
+    """A certificate header makes up for a certificate that is not trusted."""
+
+    def untrusted(peer: Peer) -> bool:
+        return path_is_broken(peer) and not any("cert" in name.lower() for name in peer.headers)
+
+    return with_check(behaviour, PATH, untrusted)

@@ -11,7 +11,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ...tls.policy import CONSTRAINTS, PATH, SIGNATURES, Peer
 from ..reference import Behaviour
-from .changes import also, path_is_broken, with_check, with_path, without
+from .changes import also, forgiving, path_is_broken, with_check, with_path, without
 from .registry import fault
 
 
@@ -19,6 +19,14 @@ from .registry import fault
 def accept_any(behaviour: Behaviour) -> Behaviour:
     """Accepts every certificate."""
     return without(behaviour, PATH)
+
+
+@fault(
+    "verify callbacks that overlook X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY (20, 21) and refuse the self-signed (18)"
+)
+def foreign_authorities(behaviour: Behaviour) -> Behaviour:
+    """Accepts certificates of authorities that it does not know."""
+    return forgiving(behaviour, PATH, {2, 19, 20, 21})
 
 
 @fault("any check of CN=ApiGateway: every AWS customer's certificate bears that name")
