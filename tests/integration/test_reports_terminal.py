@@ -86,7 +86,7 @@ conformant: 2 passed in N s
 pytest-mtls V (OpenSSL): reference (dn-only), profile gateway
 {SIGHT}
 failed       trust/other-customer-same-name                 other-customer: expected rejected, saw accepted: HTTP 200
-passed       trust/self-signed-stranger                     rejected: HTTP 403
+passed       trust/self-signed-stranger                     stranger, stranger of an authority of its own: rejected: HTTP 403
 {FINDING}
 nonconformant: 1 passed, 1 failed in N s
 """,

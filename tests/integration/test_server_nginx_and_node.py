@@ -138,7 +138,7 @@ def test_node_rejects_a_missing_certificate_by_alert(node: Check) -> None:
 
 def test_node_closes_on_a_stranger_without_alert_or_answer(node: Check) -> None:
     """No reason is given on the wire, and none is made up."""
-    probes = node.probes("trust/self-signed-stranger")
+    probes = node.probes("trust/other-customer-same-name")
     assert {tls: (probe["alert"], probe["http"]) for tls, probe in probes.items()} == {
         "1.2": (None, None),
         "1.3": (None, None),
@@ -147,7 +147,7 @@ def test_node_closes_on_a_stranger_without_alert_or_answer(node: Check) -> None:
 
 def test_weaker_evidence_is_called_weaker(node: Check) -> None:
     """A close may also be a crash."""
-    reason = node.scenario("trust/self-signed-stranger")["reason"]
+    reason = node.scenario("trust/other-customer-same-name")["reason"]
     assert reason == "rejected: closed without alert or answer (weaker evidence)"
 
 
