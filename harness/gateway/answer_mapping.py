@@ -9,6 +9,7 @@ from typing import NamedTuple
 from .answers import Header
 from .mapping import Call, legal, source
 from .model import Integration, IntegrationResponse
+from .patterns import fits
 
 __all__ = ["JSON", "NO_MATCH", "Produced", "content_template", "mock_answer", "produce", "remapped"]
 
@@ -88,16 +89,9 @@ def _by_pattern(
     responses: Mapping[str, IntegrationResponse], status: int, *, default: bool = True
 ) -> IntegrationResponse | None:
     for one in responses.values():
-        if one.selection_pattern and _fits(one.selection_pattern, str(status)):
+        if one.selection_pattern and fits(one.selection_pattern, str(status)):
             return one
     return next((one for one in responses.values() if not one.selection_pattern), None) if default else None
-
-
-def _fits(pattern: str, text: str) -> bool:
-    try:
-        return re.fullmatch(pattern, text) is not None
-    except re.error:
-        return False
 
 
 def _made(chosen: IntegrationResponse, status: int, headers: Iterable[Header], call: Call) -> Produced:
@@ -112,7 +106,7 @@ def _made(chosen: IntegrationResponse, status: int, headers: Iterable[Header], c
         name = parameter.removeprefix("method.response.header.")
         values = _values(expression, given, call)
         if values and name.lower() not in _FRAMING:
-            made[name.lower()] = (legal(name), legal(",".join(values)))
+            made[name.lower()] = (name, legal(",".join(values)))
     return Produced(status, list(made.values()), body)
 
 

@@ -21,6 +21,7 @@ from .functions import FunctionFailed, Functions, function_name
 from .log import Log
 from .mapping import Call, source
 from .model import Authorizer, HttpAuthorizer
+from .patterns import fits
 from .policy_document import Judgement
 from .routing import Route
 from .state import State
@@ -117,6 +118,9 @@ class Authorizers:
         if not all(identity):
             outcome.result, outcome.error = "unauthorized", "an identity source is missing or empty"
             return
+        if not _is_valid(authorizer, identity):
+            outcome.result, outcome.error = "unauthorized", "the token does not match identityValidationExpression"
+            return
         outcome.event = _event(authorizer, asked, identity)
         key = asked.context.api_id, str(asked.context.stage), authorizer.id, identity
         verdict = self._found(key, authorizer)
@@ -171,6 +175,14 @@ def _identity(authorizer: Authorizer | HttpAuthorizer, call: Call) -> tuple[str,
     if isinstance(sources, str):
         sources = tuple(one.strip() for one in sources.split(",") if one.strip())
     return tuple(",".join(_source(one.removeprefix("$"))(call)) for one in sources)
+
+
+def _is_valid(authorizer: Authorizer | HttpAuthorizer, identity: tuple[str, ...]) -> bool:
+    """Whether the token matches the authorizer's expression, which counts for the type TOKEN alone."""
+    if not isinstance(authorizer, Authorizer) or authorizer.type != "TOKEN":
+        return True
+    expression = authorizer.validation_expression
+    return not expression or fits(expression, ",".join(identity))
 
 
 def _event(

@@ -118,7 +118,7 @@ def _record(
     """The best path from *certificate* to a self-signed member, and what is wrong with it; nothing is, if there are no errors."""
     try:
         check_form(certificate)
-        if name_key(certificate.subject) == name_key(certificate.issuer) and _signed_by(certificate, certificate):
+        if _self_signed(certificate):
             if trust.holds(certificate):
                 return (), _by_openssl(certificate, (certificate,), now)
             return (), (VerifyError(0, _SELF_SIGNED),)
@@ -156,7 +156,7 @@ class _Search:
     def paths(self, certificate: x509.Certificate, above: Path) -> Iterator[Path]:
         """The paths that go on from the last certificate of *above*, each of them whole."""
         last = above[-1] if above else certificate
-        if above and name_key(last.subject) == name_key(last.issuer):
+        if above and _self_signed(last):
             yield above
             return
         if len(above) == _DEEPEST:
@@ -175,6 +175,11 @@ class _Search:
         signed = _signed_by(certificate, candidate)
         self.mismatches += not signed
         return signed
+
+
+def _self_signed(certificate: x509.Certificate) -> bool:
+    """By its own key: a CA's new key may be signed by its former one, subject and issuer the same (RFC 4210 4.4)."""
+    return name_key(certificate.subject) == name_key(certificate.issuer) and _signed_by(certificate, certificate)
 
 
 def _signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:

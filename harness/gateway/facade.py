@@ -183,10 +183,13 @@ class MockGateway:
         self.call(change)
 
     def set_clock(self, offset: timedelta) -> None:
-        """Let the gateway's clock be *offset* ahead of the real one: for issuing, judging and logging."""
+        """Let the gateway's clock be *offset* ahead of the real one: for issuing, judging and logging.
+
+        Raises ValueError when that leads out of the years 1970 to 2105.
+        """
 
         def change() -> None:
-            self._gateway.state.offset = offset
+            self._gateway.state.set_clock(offset)
             self._gateway.state.changed()
             self._gateway.egress.close_idle()
 

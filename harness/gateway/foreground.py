@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from ..errors import UsageError
 from ..pki.credential import read_certificates
-from ..pki.truststore import write_atomically
+from ..pki.truststore import same_file, write_atomically
 from .functions import Function, imported
 from .gateway import Gateway, Options
 from .log import Log
@@ -42,7 +42,7 @@ def serve(values: Mapping[str, Any], *, say: Callable[[str], object]) -> None:
         logging.getLogger("pytest_mtls.gateway").addHandler(logging.StreamHandler(sys.stderr))
     gateway = Gateway(options, new_log=_SpokenLog if verbose else Log)
     ready_file = values.get("ready_file")
-    ready_file = None if ready_file is None else _writable(ready_file)
+    ready_file = None if ready_file is None else _writable(ready_file, values.get("ca_bundle", ()))
     stdout = sys.stdout
 
     def say_aloud(line: str) -> None:
@@ -178,11 +178,16 @@ def _function(word: str) -> tuple[str, Function]:
         return name, imported(word, target)
 
 
-def _writable(text: str) -> Path:
+def _writable(text: str, inputs: Iterable[str]) -> Path:
+    """The ready file, which is overwritten and at the end deleted: so it must be none of the *inputs*."""
     path = Path(text)
     if not text or not path.parent.is_dir() or path.is_dir():
         saw = "a folder" if text and path.is_dir() else "none"
         raise UsageError(f"--ready-file ({text}): expected a file in an existing folder, saw {saw}. Name another one.")
+    if any(same_file(path, Path(one)) for one in inputs):
+        raise UsageError(
+            f"--ready-file ({text}): expected a file of its own, saw one of --ca-bundle. Name another one."
+        )
     return path.absolute()
 
 

@@ -144,6 +144,11 @@ class Authorizer:
     ttl_seconds: int = 300
     stored: Members = field(default_factory=dict)
 
+    @property
+    def validation_expression(self) -> str:
+        """What the token of a TOKEN authorizer must match; empty for any token."""
+        return self.stored.get("identityValidationExpression") or ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from .errors import ApiError, bad_request
 
-__all__ = ["ALL", "REPLACE", "Rule", "apply", "integer", "switch"]
+__all__ = ["ALL", "REPLACE", "NoSuchPath", "Rule", "apply", "integer", "switch"]
 
 T = TypeVar("T")
 
@@ -19,11 +19,16 @@ REPLACE = ("replace",)
 ALL = ("add", "replace", "remove")
 
 
+class NoSuchPath(Exception):
+    """A rule's pattern fits, but the object has nothing at the path."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule(Generic[T]):
-    """What a PATCH may do at the paths of one pattern, in which ``*`` stands for one segment.
+    """What a PATCH may do at the paths of one pattern, in which ``*`` stands for one segment, never an empty one.
 
-    *change* gets the object, what the stars stand for, and the value (None to remove); it returns the changed object.
+    *change* gets the object, what the stars stand for, and the value (None to remove); it returns the changed object, or
+    raises NoSuchPath.
     """
 
     pattern: str
@@ -33,7 +38,9 @@ class Rule(Generic[T]):
     def matches(self, path: str) -> list[str] | None:
         """What the stars stand for in *path*, decoded (``~1`` is a slash, RFC 6901 section 3); None for another path."""
         parts, wanted = path.split("/"), self.pattern.split("/")
-        if len(parts) != len(wanted) or not all(want in ("*", part) for want, part in zip(wanted, parts, strict=True)):
+        if len(parts) != len(wanted):
+            return None
+        if not all(part if want == "*" else part == want for want, part in zip(wanted, parts, strict=True)):
             return None
         return [
             part.replace("~1", "/").replace("~0", "~") for want, part in zip(wanted, parts, strict=True) if want == "*"
@@ -51,17 +58,21 @@ def apply(
 
     *wrong_path* words the refusal of a path (op and path given) where the default does not fit.
     """
+    refusal = wrong_path or _wrong_path(rules)
     for one in operations:
         op, path, text = one.get("op", ""), one.get("path", ""), one.get("value")
         found = next(((rule, stars) for rule in rules if (stars := rule.matches(path)) is not None), None)
         if found is None:
-            raise (wrong_path or _wrong_path(rules))(op, path)
+            raise refusal(op, path)
         rule, stars = found
         if op not in rule.ops:
             raise bad_request(f"Invalid patch operation specified. Must be one of: [{', '.join(rule.ops)}]")
         if op != "remove" and text is None:
             raise bad_request(f"Invalid patch value: expected a value for path {path}")
-        value = rule.change(value, stars, None if op == "remove" else text)
+        try:
+            value = rule.change(value, stars, None if op == "remove" else text)
+        except NoSuchPath:
+            raise refusal(op, path) from None
     return value
 
 

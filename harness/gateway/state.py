@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from ..clock import Clock, system_clock
 from ..pki.credential import Credential
@@ -18,6 +18,9 @@ from .model import AcmCertificate, ClientCertificate, HttpApi, RestApi, Stage
 from .settings import Settings
 
 __all__ = ["State"]
+
+_EARLIEST, _BEYOND = datetime(1970, 1, 1, tzinfo=UTC), datetime(2106, 1, 1, tzinfo=UTC)
+"""Trace ids have the seconds since 1970 in eight hex digits; X.509's UTCTime begins with 1950."""
 
 
 @dataclass(slots=True)
@@ -47,6 +50,16 @@ class State:
     def now(self) -> datetime:
         """The gateway's time: for issuing, judging and logging, never for time-outs."""
         return self.real_clock() + self.offset
+
+    def set_clock(self, offset: timedelta) -> None:
+        """Let the gateway's time be *offset* ahead; raises ValueError when that leads out of the years 1970 to 2105."""
+        try:
+            fits = _EARLIEST <= self.real_clock() + offset < _BEYOND
+        except OverflowError:
+            fits = False
+        if not fits:
+            raise ValueError(f"clock offset ({offset}): expected one that leads to a time from 1970 to 2105")
+        self.offset = offset
 
     def changed(self) -> None:
         """Tell whoever keeps connections that stages, settings or the clock changed."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import UsageError
+from ..pki.truststore import same_file
 from ..report.changes import Comparison, compare
 from ..report.html import to_html
 from ..report.matrix import Column, Matrix, columns_of, unique
@@ -49,6 +50,7 @@ def run_matrix(options: Options, read: ReadOptions) -> int:
     began, started = time.monotonic(), datetime.now(UTC)
     files = report_files({"json": options.json, "html": options.html}, "json", "html")
     outputs = {name: path for name, path in files.items() if path is not None}
+    _require_other_files(outputs, options)
     at_once, within = _at_once(options.at_once), number({"within": options.within}, "within", 600.0)
     merged = [column for one in options.files for column in _read_file(one)]
     before = None if options.compare is None else _read(options.compare, "--compare", None)
@@ -81,11 +83,28 @@ def _exit_code(columns: Sequence[Column], found: Comparison | None, interrupted:
 # --- files
 
 
-def _read_file(text: str) -> tuple[Column, ...]:
-    """``FILE``, or ``NAME=FILE`` where there is no file of that whole name."""
+def _require_other_files(outputs: dict[str, Path], options: Options) -> None:
+    """Raise UsageError when a file to be written is one of those that are read."""
+    inputs = [("--from", _named_file(one)[1]) for one in options.files]
+    if options.compare is not None:
+        inputs.append(("--compare", options.compare))
+    for name, path in outputs.items():
+        for option, file in inputs:
+            if same_file(path, Path(file)):
+                raise UsageError(
+                    f"--{name} ({path}): expected a file of its own, saw that of {option}. Name another one."
+                )
+
+
+def _named_file(text: str) -> tuple[str | None, str]:
+    """``FILE``, or ``NAME=FILE`` where there is no file of that whole name: the name and the file."""
     name, equals, file = text.partition("=")
-    named = bool(equals) and not Path(text).exists()
-    return _read(file if named else text, "--from", name if named else None)
+    return (name, file) if equals and not Path(text).exists() else (None, text)
+
+
+def _read_file(text: str) -> tuple[Column, ...]:
+    name, file = _named_file(text)
+    return _read(file, "--from", name)
 
 
 def _read(file: str, option: str, name: str | None) -> tuple[Column, ...]:

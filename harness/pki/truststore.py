@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..errors import UsageError
 
-__all__ = ["MAX_BYTES", "MAX_CERTIFICATES", "Truststore", "write_atomically"]
+__all__ = ["MAX_BYTES", "MAX_CERTIFICATES", "Truststore", "same_file", "write_atomically"]
 
 MAX_CERTIFICATES = 1_000
 """API Gateway's limit for the truststore of a custom domain."""
@@ -104,6 +104,14 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether both paths lead to one file, by links too; a file that is not there is none."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def _blocks(content: bytes, source: str) -> Iterator[bytes]:

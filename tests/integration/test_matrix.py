@@ -361,6 +361,23 @@ def test_a_mistake_in_the_command_is_told_before_anything_runs(
     assert run.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("output", ["--json", "--html"])
+@pytest.mark.parametrize("arguments", [("--from", "old.json"), ("--from", "mine=old.json"), ("--compare", "old.json")])
+def test_a_file_that_is_read_is_not_written_to(runs: Runs, arguments: tuple[str, str], output: str) -> None:
+    """Told before anything runs; the earlier report stays what it was."""
+
+    put(runs, "old.json", outcome(PASSED))
+    (runs.folder / "link.json").symlink_to("old.json")
+    content = (runs.folder / "old.json").read_bytes()
+    for name in ("old.json", "link.json"):
+        run = runs("matrix", *arguments, output, name)
+        assert (run.code, run.out) == (2, "")
+        expected = f"pytest-mtls: {output} ({name}): expected a file of its own, saw that of {arguments[0]}. "
+        assert run.err.startswith(expected)
+        assert run.err.count("\n") == 1
+    assert (runs.folder / "old.json").read_bytes() == content
+
+
 # --- the schema
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Literal
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from OpenSSL import SSL, crypto
 
@@ -189,7 +190,12 @@ def _made_out_to(leaf: x509.Certificate, host: str) -> bool:
 
 
 def _self_signed(certificate: x509.Certificate) -> bool:
-    return certificate.subject == certificate.issuer
+    """By its own key: a CA's new key may be signed by its former one, subject and issuer the same."""
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    return True
 
 
 def _is_root(certificate: x509.Certificate) -> bool:

@@ -11,6 +11,7 @@ from ..errors import bad_request, conflict
 from ..ids import SHORT, new_id
 from ..model import Authorizer, RestApi
 from ..patch import Rule, apply, integer
+from ..patterns import compiles
 from ..state import State
 from .lookups import authorizer_of
 from .table import PATCH_MEMBERS, Call, not_emulated, operation
@@ -71,6 +72,8 @@ def _keep(state: State, api: RestApi, one: Authorizer) -> None:
         raise bad_request("Identity source is required for an authorizer of type REQUEST unless its TTL is 0")
     if not all(_SOURCE.fullmatch(source) for source in sources):
         raise bad_request(f"Invalid identity source specified: {one.identity_source}")
+    if not compiles(one.validation_expression):
+        raise bad_request(f"Invalid identity validation expression specified: {one.validation_expression}")
     state.rest_apis[api.id] = replace(api, authorizers={**api.authorizers, one.id: one})
 
 
@@ -130,12 +133,18 @@ def _set_type(one: Authorizer, _: Sequence[str], value: str | None) -> Authorize
     return replace(one, type=value or "")
 
 
+def _set_expression(one: Authorizer, _: Sequence[str], value: str | None) -> Authorizer:
+    stored = {name: kept for name, kept in one.stored.items() if name != "identityValidationExpression"}
+    return replace(one, stored={**stored, "identityValidationExpression": value} if value else stored)
+
+
 _RULES = (
     Rule("/name", _rename),
     Rule("/authorizerUri", _set_uri),
     Rule("/identitySource", _set_source),
     Rule("/authorizerResultTtlInSeconds", _set_ttl),
     Rule("/type", _set_type),
+    Rule("/identityValidationExpression", _set_expression),
 )
 
 

@@ -101,11 +101,11 @@ def _create(state: State, call: Call) -> dict[str, Any]:
 def _made(state: State, call: Call) -> DomainName:
     """What the members ask for, the truststore not yet read."""
     configuration, mutual = call.get("endpointConfiguration", {}), call.get("mutualTlsAuthentication", {})
-    regional = call.has("regionalCertificateArn") or bool(mutual)
+    regional = call.has("regionalCertificateArn") or call.has("mutualTlsAuthentication")
     types = configuration.get("types") or ["REGIONAL" if regional or not call.has("certificateArn") else "EDGE"]
     if len(types) != 1:
         raise bad_request("Only one endpoint type is supported for a domain name")
-    if mutual and not mutual.get("truststoreUri"):
+    if call.has("mutualTlsAuthentication") and not mutual.get("truststoreUri"):
         raise bad_request("Missing required member: mutualTlsAuthentication.truststoreUri")
     arn = call.get("regionalCertificateArn", call.get("certificateArn"))
     if call.has("ownershipVerificationCertificateArn"):

@@ -11,7 +11,7 @@ from ..model import HttpApi, HttpIntegration
 from ..state import State
 from ..uris import check_uri
 from .http_lookups import part_of, redeployed
-from .integrations import check_timeout
+from .integrations import check_mapped_headers, check_timeout
 from .lookups import check_verb
 from .table import Call, not_emulated, operation
 
@@ -73,6 +73,7 @@ def _kept(api: HttpApi, one: HttpIntegration) -> tuple[HttpApi, HttpIntegration]
     if one.type in ("HTTP", "HTTP_PROXY"):
         check_uri(one.uri)
     check_timeout(one.timeout_ms, _LONGEST_MS[api.protocol])
+    check_mapped_headers(one.request_parameters)
     return replace(api, integrations={**api.integrations, one.id: one}), one
 
 

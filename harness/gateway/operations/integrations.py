@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..errors import bad_request, not_found
+from ..errors import ApiError, bad_request, not_found
 from ..model import Integration, IntegrationResponse, Method, Resource, RestApi
 from ..patch import ALL, Rule, apply, integer, switch
+from ..patterns import compiles
 from ..state import State
 from ..uris import check_uri
 from .lookups import check_status_code, check_verb, integration_of, method_of, resource_of, with_method
 from .table import PATCH_MEMBERS, Call, not_emulated, operation
 
-__all__ = ["SHORTEST_MS", "check_timeout", "rendered"]
+__all__ = ["SHORTEST_MS", "check_mapped_headers", "check_timeout", "rendered"]
 
 _PATH = "/restapis/{restApiId}/resources/{resourceId}/methods/{httpMethod}/integration"
 _RESPONSE = f"{_PATH}/responses/{{statusCode}}"
@@ -25,7 +25,15 @@ _STORED = (
     "tlsConfig responseTransferMode integrationTarget"
 )
 SHORTEST_MS = 50
-_PARAMETER = re.compile(r"integration\.request\.(header|querystring|path|multivalueheader|multivaluequerystring)\..+")
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+"""RFC 9110 5.6.2; no other name of a header can go out."""
+_PARAMETER = re.compile(
+    rf"integration\.request\.(?:(?:multivalue)?header\.{_TOKEN}|(?:querystring|path|multivaluequerystring)\..+)"
+)
+_HTTP_HEADER = re.compile(
+    r"(?:(?:overwrite|append|remove):|integration\.request\.(?:multivalue)?)header\.(.*)", re.DOTALL
+)
+_ANSWER_HEADER = re.compile(rf"method\.response\.header\.{_TOKEN}")
 _SOURCE = re.compile(r"(method\.request|context|stageVariables)\..+|'.*'", re.DOTALL)
 
 
@@ -115,10 +123,22 @@ def _check_parameters(parameters: Mapping[str, str]) -> None:
     for name, source in parameters.items():
         wrong = source if _PARAMETER.fullmatch(name) else name
         if wrong is name or not _SOURCE.fullmatch(source):
-            raise bad_request(
-                "Invalid mapping expression specified: Validation Result: warnings : [], errors : "
-                f"[Invalid mapping expression specified: {wrong}]"
-            )
+            raise _invalid_mapping(wrong)
+
+
+def check_mapped_headers(parameters: Mapping[str, str]) -> None:
+    """Raises BadRequestException when one of a v2 integration's parameters maps to what is no header's name."""
+    for name in parameters:
+        header = _HTTP_HEADER.fullmatch(name)
+        if header is not None and not re.fullmatch(_TOKEN, header[1]):
+            raise _invalid_mapping(name)
+
+
+def _invalid_mapping(expression: str) -> ApiError:
+    return bad_request(
+        "Invalid mapping expression specified: Validation Result: warnings : [], errors : "
+        f"[Invalid mapping expression specified: {expression}]"
+    )
 
 
 @operation("apigateway", "GetIntegration", "GET", _PATH, 200)
@@ -204,6 +224,9 @@ def _put_response(state: State, call: Call) -> dict[str, Any]:
     integration, code = integration_of(method), call["statusCode"]
     check_status_code(code)
     _check_pattern(call.get("selectionPattern"))
+    for name in call.get("responseParameters", {}):
+        if not _ANSWER_HEADER.fullmatch(name):
+            raise _invalid_mapping(name)
     response = IntegrationResponse(
         status_code=code,
         selection_pattern=call.get("selectionPattern"),
@@ -217,12 +240,8 @@ def _put_response(state: State, call: Call) -> dict[str, Any]:
 
 
 def _check_pattern(pattern: str | None) -> None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what may change its meaning some day has one now
-            re.compile(pattern or "")
-    except (re.error, OverflowError, RecursionError):
-        raise bad_request(f"Invalid selection pattern specified: {pattern}") from None
+    if not compiles(pattern or ""):
+        raise bad_request(f"Invalid selection pattern specified: {pattern}")
 
 
 @operation("apigateway", "GetIntegrationResponse", "GET", _RESPONSE, 200)

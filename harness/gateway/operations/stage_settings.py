@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import bad_request
 from ..model import Stage
-from ..patch import ALL, REPLACE, Rule, integer, switch
+from ..patch import ALL, REPLACE, NoSuchPath, Rule, integer, switch
 
 __all__ = ["SETTINGS_RULES"]
 
@@ -65,7 +65,10 @@ def _method_setting(path: str, name: str, read: _Read) -> Rule[Stage]:
 
 
 def _forget_method(stage: Stage, stars: Sequence[str], _: str | None) -> Stage:
-    return replace(stage, stored=_placed(stage.stored, ["methodSettings", "/".join(stars)], None))
+    key = "/".join(stars)
+    if key not in stage.stored.get("methodSettings", {}):
+        raise NoSuchPath  # the pattern fits every path of two segments
+    return replace(stage, stored=_placed(stage.stored, ["methodSettings", key], None))
 
 
 def _strategy(text: str | None, path: str) -> str:

@@ -128,6 +128,44 @@ def test_without_its_identity_source_a_request_is_unauthorized_and_the_function_
         assert (entry["decision"], entry["cached"], entry["event"]) == ("unauthorized", False, None)
 
 
+EXPRESSION = "/identityValidationExpression"
+
+
+def change_authorizer(guard: Guard, path: str, value: str) -> None:
+    """A patch of the authorizer, deployed to prod."""
+    operations = [{"op": "replace", "path": path, "value": value}]
+    place = {"restApiId": guard.api, "authorizerId": guard.authorizer}
+    guard.gateway.perform("UpdateAuthorizer", **place, patchOperations=operations)
+    guard.gateway.perform("CreateDeployment", restApiId=guard.api, stageName="prod")
+
+
+@pytest.mark.parametrize("ttl", [0, 300])
+def test_token_that_does_not_match_the_expression_is_unauthorized_and_the_function_not_called(
+    gateway: Running, server: Backend, ttl: int
+) -> None:
+    rest = guarded_rest(gateway, f"{server.url}/", kind="TOKEN", ttl=ttl)
+    rest.answers(policy())
+    change_authorizer(rest, EXPRESSION, "Bearer [a-z]+")
+
+    for token in ("Bearer 1", "Bearer abc1", "x Bearer abc"):
+        assert rest.said(token=token) == UNAUTHORIZED
+    assert (rest.events, server.requests) == ([], [])
+    assert rest.said(token="Bearer abc")[0] == 200
+    assert [entry["decision"] for entry in rest.log()] == [*["unauthorized"] * 3, "allow"]
+    assert rest.log()[0]["error"] == "the token does not match identityValidationExpression"
+
+
+def test_expression_counts_for_tokens_alone_and_until_it_is_emptied(gateway: Running, server: Backend) -> None:
+    rest, token = guarded_rest(gateway, f"{server.url}/"), guarded_rest(gateway, f"{server.url}/", kind="TOKEN")
+    for one in (rest, token):
+        one.answers(policy())
+        change_authorizer(one, EXPRESSION, "never")
+
+    assert (rest.said()[0], token.said()[0]) == (200, 401)
+    change_authorizer(token, EXPRESSION, "")
+    assert token.said()[0] == 200
+
+
 def test_every_identity_source_must_be_there(gateway: Running, server: Backend) -> None:
     source = "method.request.header.A, method.request.querystring.b,context.httpMethod,stageVariables.c"
     rest = guarded_rest(gateway, f"{server.url}/", source=source)

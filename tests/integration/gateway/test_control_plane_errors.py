@@ -303,6 +303,63 @@ def test_wrong_path_of_a_stage_names_the_right_ones(place: Place) -> None:
     assert "/clientCertificateId" in text
 
 
+INVALID = (
+    "Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression "
+)
+
+
+@pytest.mark.parametrize("header", ["a/b", "a b", "a:b", "a\r\nX-Other", "é", "a\x00"])
+def test_mapped_header_has_a_header_s_name(header: str, place: Place) -> None:
+    """A token (RFC 9110 5.6.2), or the request could not be sent."""
+    for where in ("header", "multivalueheader"):
+        name = f"integration.request.{where}.{header}"
+        code, text = _refused(lambda name=name: place.put(uri="https://localhost/", requestParameters={name: "'x'"}))  # type: ignore[misc]
+        assert (code, text) == (BAD, f"{INVALID}specified: {name}]")
+    patch = [{"op": "add", "path": f"/requestParameters/{name.replace('/', '~1')}", "value": "'x'"}]
+    assert _refused(lambda: place.v1.update_integration(**place.method, patchOperations=patch))[1].startswith(INVALID)
+    answer = f"method.response.header.{header}"
+    code, text = _refused(
+        lambda: place.v1.put_integration_response(**place.method, statusCode="200", responseParameters={answer: "'x'"})
+    )
+    assert (code, text) == (BAD, f"{INVALID}specified: {answer}]")
+
+
+@pytest.mark.parametrize("action", ["overwrite", "append", "remove"])
+def test_mapped_header_of_an_http_api_has_a_header_s_name(action: str, place: Place) -> None:
+    """At create and update."""
+    members = {"ApiId": place.http, "IntegrationUri": "https://localhost/", "PayloadFormatVersion": "1.0"}
+    made = place.v2.create_integration(
+        **members, IntegrationType="HTTP_PROXY", RequestParameters={f"{action}:header.X-!~1": "x"}
+    )["IntegrationId"]
+    for header in ("a b", "", "a\r\nX-Other"):
+        wrong = {f"{action}:header.{header}": "x"}
+        for call in (
+            lambda wrong=wrong: place.v2.create_integration(
+                **members, IntegrationType="HTTP_PROXY", RequestParameters=wrong
+            ),
+            lambda wrong=wrong: place.v2.update_integration(
+                ApiId=place.http, IntegrationId=made, RequestParameters=wrong
+            ),
+        ):
+            code, text = _refused(call)
+            assert (code, text) == (BAD, f"{INVALID}specified: {action}:header.{header}]")
+
+
+@pytest.mark.parametrize("expression", ["[", "(?<x", "*"])
+def test_validation_expression_of_an_authorizer_must_compile(expression: str, place: Place) -> None:
+    """At create and update."""
+    members = {"restApiId": place.api, "type": "TOKEN", "authorizerUri": FUNCTION}
+    text = f"Invalid identity validation expression specified: {expression}"
+    create = _refused(lambda: place.v1.create_authorizer(**members, name="x", identityValidationExpression=expression))
+    made = place.v1.create_authorizer(**members, name="x", identityValidationExpression="^[a-z]+$")
+    patch = replace("/identityValidationExpression", expression)
+    named = {"restApiId": place.api, "authorizerId": made["id"]}
+    update = _refused(lambda: place.v1.update_authorizer(**named, patchOperations=patch))
+
+    assert create == update == (BAD, text)
+    assert place.v1.get_authorizer(**named)["identityValidationExpression"] == "^[a-z]+$"
+
+
 def test_wrong_path_of_another_object_is_an_invalid_patch_path(place: Place) -> None:
     """All others share the words."""
     code, text = _refused(

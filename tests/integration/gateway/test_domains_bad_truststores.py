@@ -182,6 +182,18 @@ def test_untidy_bundle_counts_all_the_same(gateway: MockGateway, put: Put, hiera
     assert not lets_in(gateway, new_hierarchy(2).issue())
 
 
+def test_member_that_is_cut_off_does_not_take_the_next_one_along(
+    gateway: MockGateway, put: Put, hierarchy: Hierarchy
+) -> None:
+    """One that lost its END is a warning; what stands behind it counts."""
+    cut = Truststore.of(new_hierarchy().certificates).pem
+    put(cut[: len(cut) // 2] + b"\n" + Truststore.of(hierarchy.certificates).pem)
+    told = create(gateway).json()["mutualTlsAuthentication"]["truststoreWarnings"]
+
+    assert told == ["certificate 1 in the truststore: it cannot be parsed"]
+    assert lets_in(gateway, hierarchy.issue())
+
+
 @dataclass(frozen=True)
 class Namesake:
     """One of many self-signed certificates of one name, without key identifiers."""

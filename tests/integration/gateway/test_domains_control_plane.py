@@ -152,6 +152,7 @@ def test_truststore_is_judged_by_the_gateways_clock(account: Account) -> None:
         ({"securityPolicy": "TLS_1_0"}, "TLS_1_2"),
         ({"securityPolicy": "SecurityPolicy_TLS13_1_3_2025_09"}, "TLS_1_2"),
         ({"regionalCertificateArn": "arn:aws:iam::1:role/x"}, "certificate ARN"),
+        ({"mutualTlsAuthentication": {}}, "Missing required member: mutualTlsAuthentication.truststoreUri"),
         ({"mutualTlsAuthentication": {"truststoreVersion": "1"}}, "truststoreUri"),
         ({"mutualTlsAuthentication": {"truststoreUri": "https://bucket/key"}}, "truststore URI"),
         ({"domainName": "no name"}, "domain name"),

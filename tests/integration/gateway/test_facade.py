@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -103,6 +103,16 @@ def test_settings_and_clock_count_at_once(mtls_gateway: MockGateway, api: Api, c
     assert mtls_gateway.log.integrations(api)[-1]["tls"]["not_presented"] == "expired"
     with pytest.raises(SettingError, match="no_such_setting"):
         mtls_gateway.set(no_such_setting=1)
+
+
+@pytest.mark.parametrize("years", [-90, 90, 9_000])
+def test_clock_stays_within_what_certificates_and_trace_ids_can_tell(mtls_gateway: MockGateway, years: int) -> None:
+    """And stays as it was."""
+    with pytest.raises(ValueError, match="from 1970 to 2105"):
+        mtls_gateway.set_clock(timedelta(days=365 * years))
+
+    created = mtls_gateway.perform("GenerateClientCertificate")["createdDate"]
+    assert abs(created - datetime.now(UTC).timestamp()) < 300
 
 
 def test_state_is_fresh_for_each_test(mtls_gateway: MockGateway) -> None:

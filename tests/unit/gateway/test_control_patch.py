@@ -86,9 +86,9 @@ CASES: list[tuple[str, str, str, str, Any]] = [
     (
         "UpdateIntegration",
         "add",
-        "/requestParameters/integration.request.header.a~1b",
+        "/requestParameters/integration.request.querystring.a~1b",
         "'x'",
-        {"requestParameters": {"integration.request.header.a/b": "'x'"}},
+        {"requestParameters": {"integration.request.querystring.a/b": "'x'"}},
     ),
     ("UpdateStage", "replace", "/description", "other", {"description": "other"}),
     ("UpdateStage", "replace", "/tracingEnabled", "true", {"tracingEnabled": True}),
@@ -179,6 +179,25 @@ def test_method_settings_can_be_removed(api: Api) -> None:
     answer = api.patch("UpdateStage", ("remove", "/pets/GET", None))
 
     assert answer["methodSettings"] == {}
+
+
+@pytest.mark.parametrize("path", ["/foo/bar", "/description/x", "/clientCertificateId/", "//", "//GET", "/pets/PUT"])
+def test_method_setting_that_is_not_there_cannot_be_removed(path: str, api: Api) -> None:
+    """A mistyped path is no success, and what is there stays."""
+    api.patch("UpdateStage", ("replace", "/pets/GET/metrics/enabled", "true"))
+    with pytest.raises(ApiError, match=rf"^Invalid method setting path: {path}\. Must be one of: ") as caught:
+        api.patch("UpdateStage", ("remove", path, None))
+    answer = api.perform("GetStage", restApiId=api.api, stageName="prod")
+
+    assert caught.value.status == 400
+    assert list(answer["methodSettings"]) == ["pets/GET"]
+
+
+def test_star_of_a_path_stands_for_no_empty_segment(api: Api) -> None:
+    """Neither a resource nor a variable has an empty name."""
+    for path in ("///metrics/enabled", "/variables/"):
+        with pytest.raises(ApiError, match=r"^Invalid method setting path: "):
+            api.patch("UpdateStage", ("replace", path, "true"))
 
 
 def test_stored_path_of_a_stage_leaves_what_it_stores_elsewhere(api: Api) -> None:

@@ -230,6 +230,25 @@ def test_root_must_be_a_ca_that_signs_certificates_under_skip(extensions: Extens
     assert verdict(top.issues("leaf"), top, skip_verification=True) == "bad-root"
 
 
+@pytest.mark.parametrize("identified", [False, True], ids=["plain", "key-identifiers"])
+def test_certificate_that_another_key_signed_is_no_root_for_its_name(identified: bool) -> None:
+    """A CA's new key under the former one's signature, subject and issuer the same: a chain without its root."""
+    old, key = root(), new_ec_key()
+    identifiers: Extensions = (
+        (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
+        (x509.AuthorityKeyIdentifier.from_issuer_public_key(old.key.public_key()), False),
+    )
+    extensions = (*ROOT, *identifiers) if identified else ROOT
+    made = issue(
+        _name("root"), key, NOW - DAY, NOW + DAY, issuer=_name("root"), issuer_key=old.key, extensions=extensions
+    )
+    new = Made(made, key)
+    leaf = new.issues("leaf")
+
+    assert verdict(leaf, new, skip_verification=True) == "bad-root"
+    assert verdict(leaf, new, skip_verification=True, needs_root=False) == "ok"
+
+
 def test_self_signed_leaf_is_no_root_but_may_be_trusted() -> None:
     leaf = root((SAN,), "a.example")
 
