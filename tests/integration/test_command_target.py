@@ -95,7 +95,10 @@ def test_placeholders_replace_the_environment(checks: Checks, go: str) -> None:
 def test_go_gives_its_one_alert_for_everything(checks: Checks, go: str) -> None:
     """An alert says that the certificate was refused, not why."""
     check = checks("--command", go, "--reload", "signal:HUP")
-    probes = [*check.probes("presence/no-certificate").values(), *check.probes("trust/other-customer-same-name").values()]
+    probes = [
+        *check.probes("presence/no-certificate").values(),
+        *check.probes("trust/other-customer-same-name").values(),
+    ]
     assert len({probe["alert"]["number"] for probe in probes}) <= 2
     assert all(probe["alert"] for probe in probes)
 
