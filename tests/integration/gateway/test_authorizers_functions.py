@@ -166,7 +166,7 @@ def test_what_a_url_answers_otherwise(
     assert len(remote.requests) == 1
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://127.0.0.1:99999/", "http://nobody.invalid/"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://nobody.invalid/"])
 def test_a_url_where_nobody_answers_is_an_error(gateway: Running, rest: Guard, url: str) -> None:
     gateway.manage("PUT", "functions/f", {"url": url})
 
