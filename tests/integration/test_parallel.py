@@ -28,7 +28,10 @@ def test_workers_change_no_verdict(checks: Checks, target: tuple[str, ...]) -> N
     """The same scenarios, profiles and outcomes, the same exit code, and nothing left behind."""
     alone, shared = (checks("--profile", "all", *target, "-n", number) for number in ("0", "2"))
 
-    assert shared.outcomes() == alone.outcomes()
+    reasons = [
+        one["reason"] for check in (alone, shared) for one in check.report["scenarios"] if one["outcome"] != "passed"
+    ]
+    assert shared.outcomes() == alone.outcomes(), reasons
     assert set(alone.outcomes().values()) > {"passed"}
     assert (shared.code, shared.left_behind) == (alone.code, ())
 
