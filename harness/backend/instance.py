@@ -81,7 +81,7 @@ class Instance:
             )
         return self._versions
 
-    def is_known_to_speak(self, versions: tuple[TlsVersion, ...]) -> None:
+    def assume_versions(self, versions: tuple[TlsVersion, ...]) -> None:
         """Spare finding out: another backend of the same target spoke *versions*."""
         self._versions = versions
 

@@ -47,7 +47,7 @@ def started(
     """
     instance = _start(target, folder, server, control, truststore)
     if versions is not None:
-        instance.is_known_to_speak(versions)
+        instance.assume_versions(versions)
     try:
         yield instance
     finally:
